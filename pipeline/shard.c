@@ -1,0 +1,263 @@
+#include "pipeline/shard.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "pipeline/atomics.h"
+#include "pipeline/shard_layout.h"
+
+#define RING_MIN_BYTES (64ull << 10)
+#define RING_MAX_BYTES (1ull << 30)
+#define HEADER_BYTES sizeof(struct skein_record)
+/* Header, the largest fixed part, and bytes. A pad and a record of it fit in the smallest ring. */
+#define RECORD_LIMIT (HEADER_BYTES + 8 * 45 + SKEIN_RECORD_MAX_BYTES)
+#define FULL_SPINS 2000
+#define FULL_NAP_NS 50000
+
+static_assert(2 * RECORD_LIMIT <= RING_MIN_BYTES, "an empty ring takes any pad and record");
+
+size_t skein_shard_mem_bytes(uint64_t ring_bytes) {
+    return SKEIN_SHARD_RING_OFFSET + (size_t)ring_bytes;
+}
+
+static bool ring_size_valid(uint64_t ring_bytes) {
+    return ring_bytes >= RING_MIN_BYTES && ring_bytes <= RING_MAX_BYTES &&
+           (ring_bytes & (ring_bytes - 1)) == 0;
+}
+
+int skein_shard_create(void *mem, uint64_t ring_bytes, uint32_t shard_id, const uint8_t uuid[16]) {
+    struct skein_shard_mem *s = mem;
+
+    if (!ring_size_valid(ring_bytes)) {
+        return -EINVAL;
+    }
+    memset(s, 0, SKEIN_SHARD_RING_OFFSET);
+    s->version = SKEIN_SHARD_VERSION;
+    s->shard_id = shard_id;
+    memcpy(s->uuid, uuid, 16);
+    s->ring_bytes = ring_bytes;
+    /* The magic comes last, so that nobody opens half a header; pairs with check_mem(). */
+    skein_store_release_64(&s->magic, SKEIN_SHARD_MAGIC);
+    return 0;
+}
+
+static int check_mem(const struct skein_shard_mem *s, size_t mem_bytes) {
+    if (mem_bytes < SKEIN_SHARD_RING_OFFSET ||
+        skein_load_acquire_64(&s->magic) != SKEIN_SHARD_MAGIC ||
+        s->version != SKEIN_SHARD_VERSION || !ring_size_valid(s->ring_bytes) ||
+        skein_shard_mem_bytes(s->ring_bytes) > mem_bytes) {
+        return -EPROTO;
+    }
+    return 0;
+}
+
+static bool positions_valid(uint64_t head, uint64_t tail, uint64_t ring_bytes) {
+    return head - tail <= ring_bytes && head % 8 == 0 && tail % 8 == 0;
+}
+
+int skein_shard_writer_open(struct skein_shard_writer *w, void *mem, size_t mem_bytes) {
+    struct skein_shard_mem *s = mem;
+    uint64_t head, tail;
+
+    if (check_mem(s, mem_bytes) != 0) {
+        return -EPROTO;
+    }
+    head = skein_load_acquire_64(&s->head);
+    tail = skein_load_acquire_64(&s->tail);
+    if (!positions_valid(head, tail, s->ring_bytes)) {
+        return -EPROTO;
+    }
+    *w = (struct skein_shard_writer){
+        .mem = s,
+        .ring = (uint8_t *)mem + SKEIN_SHARD_RING_OFFSET,
+        .mask = s->ring_bytes - 1,
+        .head = head,
+        .published = head,
+        .cached_tail = tail,
+        .tick = skein_load_relaxed_64(&s->ticks),
+    };
+    return 0;
+}
+
+int skein_shard_reader_open(struct skein_shard_reader *r, void *mem, size_t mem_bytes) {
+    struct skein_shard_mem *s = mem;
+    uint64_t head, tail;
+
+    if (check_mem(s, mem_bytes) != 0) {
+        return -EPROTO;
+    }
+    tail = skein_load_acquire_64(&s->tail);
+    head = skein_load_acquire_64(&s->head);
+    if (!positions_valid(head, tail, s->ring_bytes)) {
+        return -EPROTO;
+    }
+    *r = (struct skein_shard_reader){
+        .mem = s,
+        .ring = (const uint8_t *)mem + SKEIN_SHARD_RING_OFFSET,
+        .mask = s->ring_bytes - 1,
+        .tail = tail,
+        .cached_head = head,
+        .tick = skein_load_relaxed_64(&s->tail_ticks),
+    };
+    return 0;
+}
+
+static uint64_t now_ns(void) {
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static bool has_room(struct skein_shard_writer *w, uint64_t need) {
+    if (w->head + need - w->cached_tail <= w->mask + 1) {
+        return true;
+    }
+    /* Pairs with the release in skein_shard_release(): the reader is done with that room. */
+    w->cached_tail = skein_load_acquire_64(&w->mem->tail);
+    return w->head + need - w->cached_tail <= w->mask + 1;
+}
+
+/* Waits until the reader has made room. False: on_full gave up. */
+static bool wait_for_room(struct skein_shard_writer *w, uint64_t need) {
+    const struct timespec nap = {.tv_nsec = FULL_NAP_NS};
+    uint64_t start;
+    bool room = false;
+
+    skein_shard_publish(w);
+    start = now_ns();
+    for (int i = 0; i < FULL_SPINS && !room; i++) {
+        skein_cpu_relax();
+        room = has_room(w, need);
+    }
+    while (!room) {
+        if (w->on_full != NULL && w->on_full(w->opaque) != 0) {
+            break;
+        }
+        nanosleep(&nap, NULL);
+        room = has_room(w, need);
+    }
+    /* Only this thread writes them; others may look at any time. */
+    skein_store_relaxed_64(&w->mem->waits, skein_load_relaxed_64(&w->mem->waits) + 1);
+    skein_store_relaxed_64(&w->mem->wait_ns,
+                           skein_load_relaxed_64(&w->mem->wait_ns) + (now_ns() - start));
+    return room;
+}
+
+static void put_header(uint8_t *at, uint64_t size_bytes, uint8_t kind, uint8_t flags,
+                       uint32_t arg) {
+    const struct skein_record rec = {
+        .size_bytes = (uint16_t)size_bytes,
+        .kind = kind,
+        .flags = flags,
+        .arg = arg,
+    };
+
+    memcpy(at, &rec, sizeof(rec));
+}
+
+uint64_t skein_shard_append2(struct skein_shard_writer *w, uint8_t kind, uint8_t flags,
+                             uint32_t arg, const void *fixed, size_t fixed_len, const void *bytes,
+                             size_t len) {
+    const uint64_t used = HEADER_BYTES + fixed_len + len;
+    const uint64_t size = (used + 7) & ~7ull;
+    const uint64_t to_end = w->mask + 1 - (w->head & w->mask);
+    const uint64_t pad = to_end < size ? to_end : 0;
+    uint8_t *at;
+
+    assert(size <= RECORD_LIMIT);
+    if (!has_room(w, pad + size) && !wait_for_room(w, pad + size)) {
+        return 0;
+    }
+    if (pad != 0) {
+        put_header(w->ring + (w->head & w->mask), pad, SKEIN_PAD, 0, 0);
+        w->head += pad;
+    }
+    at = w->ring + (w->head & w->mask);
+    put_header(at, size, kind, flags, arg);
+    at += HEADER_BYTES;
+    if (fixed_len != 0) {
+        memcpy(at, fixed, fixed_len);
+    }
+    if (len != 0) {
+        memcpy(at + fixed_len, bytes, len);
+    }
+    memset(at + fixed_len + len, 0, size - used);
+    w->head += size;
+    return ++w->tick;
+}
+
+uint64_t skein_shard_append(struct skein_shard_writer *w, uint8_t kind, uint8_t flags, uint32_t arg,
+                            const void *payload, size_t len) {
+    return skein_shard_append2(w, kind, flags, arg, payload, len, NULL, 0);
+}
+
+void skein_shard_publish(struct skein_shard_writer *w) {
+    if (w->published == w->head) {
+        return;
+    }
+    /* Ordered before head by its release: who has read head reads these ticks or later ones. */
+    skein_store_relaxed_64(&w->mem->ticks, w->tick);
+    /* Pairs with the acquire in skein_shard_peek(): records before head are whole. */
+    skein_store_release_64(&w->mem->head, w->head);
+    w->published = w->head;
+}
+
+void skein_shard_close(struct skein_shard_writer *w) {
+    skein_shard_publish(w);
+    /* Pairs with the acquire in skein_shard_drained(): the head before it is the last one. */
+    skein_store_release_32(&w->mem->closed, 1);
+}
+
+/* The published end, looked up again only when the cursor has reached the one known. */
+static bool more_at(struct skein_shard_reader *r, uint64_t cursor, bool *bad) {
+    if (cursor == r->cached_head) {
+        /* Pairs with the release in skein_shard_publish(). */
+        r->cached_head = skein_load_acquire_64(&r->mem->head);
+        if (!positions_valid(r->cached_head, r->tail, r->mask + 1)) {
+            *bad = true;
+        }
+    }
+    if (cursor - r->tail > r->cached_head - r->tail) {
+        *bad = true;
+    }
+    return !*bad && cursor != r->cached_head;
+}
+
+const struct skein_record *skein_shard_peek(struct skein_shard_reader *r, uint64_t *cursor,
+                                            bool *bad) {
+    *bad = false;
+    while (more_at(r, *cursor, bad)) {
+        const uint64_t index = *cursor & r->mask;
+        const struct skein_record *rec = (const void *)(r->ring + index);
+        const uint64_t size = rec->size_bytes;
+
+        if (size < HEADER_BYTES || size % 8 != 0 || size > RECORD_LIMIT ||
+            size > r->cached_head - *cursor || size > r->mask + 1 - index ||
+            rec->kind >= SKEIN_KIND_COUNT) {
+            *bad = true;
+            return NULL;
+        }
+        *cursor += size;
+        if (rec->kind != SKEIN_PAD) {
+            return rec;
+        }
+    }
+    return NULL;
+}
+
+void skein_shard_release(struct skein_shard_reader *r, uint64_t cursor, uint64_t ticks) {
+    assert(cursor - r->tail <= r->cached_head - r->tail);
+    r->tail = cursor;
+    r->tick += ticks;
+    skein_store_relaxed_64(&r->mem->tail_ticks, r->tick);
+    /* Pairs with the acquire in has_room(): our reads of that room are over. */
+    skein_store_release_64(&r->mem->tail, cursor);
+}
+
+bool skein_shard_drained(const struct skein_shard_reader *r) {
+    /* closed before head: once closed is seen, head is final. Pairs with skein_shard_close(). */
+    return skein_load_acquire_32(&r->mem->closed) != 0 &&
+           skein_load_acquire_64(&r->mem->head) == r->tail;
+}
