@@ -1,0 +1,56 @@
+/* Creating, mapping and removing the shared-memory file of a session (session.h). */
+#ifndef SKEIN_PIPELINE_SESSION_MAP_H
+#define SKEIN_PIPELINE_SESSION_MAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/error.h"
+#include "pipeline/session.h"
+
+#define SKEIN_SESSION_RING_BYTES (8ull << 20) /* what ring_bytes = 0 means */
+
+struct skein_session_params {
+    enum skein_mode mode;
+    enum skein_scope scope;
+    uint32_t vcpu_count;
+    uint64_t ring_bytes;      /* per shard, a power of two; 0: the default */
+    uint32_t digest_interval; /* 0: the default */
+    uint8_t uuid[16];         /* of the recording */
+};
+
+struct skein_session; /* a mapped session */
+
+/* A new path in /dev/shm, unlike any other: "/dev/shm/skein-<uuid>-<pid>-<mode>". */
+void skein_session_path(const struct skein_session_params *params, char *path, size_t size);
+
+/* Creates the file (-EEXIST if it is there), lays out the shards, sets skein_pid to the caller. */
+int skein_session_create(const char *path, const struct skein_session_params *params,
+                         struct skein_session **out, struct skein_error *err);
+
+/* Maps an existing one and checks that it is whole. */
+int skein_session_open(const char *path, struct skein_session **out, struct skein_error *err);
+
+/* Unmaps; the file stays. */
+void skein_session_close(struct skein_session *session);
+
+/* Removes the file; those who have mapped it keep it. */
+int skein_session_unlink(struct skein_session *session);
+
+const char *skein_session_name(const struct skein_session *session); /* its path */
+struct skein_session_header *skein_session_header(struct skein_session *session);
+
+/* Loads state with acquire: what QEMU wrote before it is visible. */
+enum skein_session_state skein_session_state(const struct skein_session *session);
+
+/* The memory of shard i, for skein_shard_{reader,writer}_open(). */
+void *skein_session_shard(struct skein_session *session, uint32_t shard, size_t *mem_bytes);
+
+/* Back-pressure of all shards: times a writer waited for room, and for how long in all. */
+void skein_session_waits(const struct skein_session *session, uint64_t *waits, uint64_t *wait_ns);
+
+/* A random (version 4) UUID, and its text: 36 characters and NUL. */
+int skein_uuid_make(uint8_t uuid[16]);
+void skein_uuid_format(const uint8_t uuid[16], char text[37]);
+
+#endif
