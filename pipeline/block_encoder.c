@@ -1,0 +1,396 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "pipeline/block.h"
+#include "pipeline/block_shape.h"
+#include "proto/skein.pb-c.h"
+
+#define DEFAULT_LEVEL 3
+
+/* Columns by their offset in the message, in units of 8 bytes: where capacities are kept. */
+#define CAPACITY_COUNT (sizeof(Skein__ShardColumns) / 8)
+
+struct shard_state {
+    Skein__ShardColumns columns;
+    size_t capacity[CAPACITY_COUNT];
+    Skein__SlotColumn slot[SKEIN_SLOT_COUNT];
+    size_t slot_capacity[SKEIN_SLOT_COUNT];
+    Skein__SlotColumn *slot_list[SKEIN_SLOT_COUNT];
+    struct skein_series series;
+    bool any_flags;
+};
+
+struct skein_block_encoder {
+    uint32_t shard_count;
+    int level;
+    ZSTD_CCtx *zstd;
+    struct skein_block_info info;
+    struct skein_column run_shard, run_events;
+    size_t run_capacity[2];
+    uint8_t *packed;
+    size_t packed_capacity;
+    uint8_t *compressed;
+    size_t compressed_capacity;
+    Skein__ShardColumns *shard_list[SKEIN_MAX_SHARDS];
+    struct shard_state shards[];
+};
+
+static int reserve(void **data, size_t *capacity, size_t need, size_t unit) {
+    size_t grown = *capacity != 0 ? *capacity : 64;
+    void *p;
+
+    if (need <= *capacity) {
+        return 0;
+    }
+    while (grown < need) {
+        grown *= 2;
+    }
+    p = realloc(*data, grown * unit);
+    if (p == NULL) {
+        return -ENOMEM;
+    }
+    *data = p;
+    *capacity = grown;
+    return 0;
+}
+
+static int column_put(struct skein_column *column, size_t *capacity, uint64_t value) {
+    if (column->count == *capacity && reserve(&column->data, capacity, column->count + 1, 8) != 0) {
+        return -ENOMEM;
+    }
+    ((uint64_t *)column->data)[column->count++] = value;
+    return 0;
+}
+
+static int bytes_put(struct skein_column *column, size_t *capacity, const void *bytes, size_t n) {
+    if (reserve(&column->data, capacity, column->count + n, 1) != 0) {
+        return -ENOMEM;
+    }
+    memcpy((uint8_t *)column->data + column->count, bytes, n);
+    column->count += n;
+    return 0;
+}
+
+static int put(struct shard_state *s, size_t offset, uint64_t value) {
+    return column_put((void *)((char *)&s->columns + offset), &s->capacity[offset / 8], value);
+}
+
+static int put_bytes(struct shard_state *s, size_t offset, const void *bytes, size_t n) {
+    return bytes_put((void *)((char *)&s->columns + offset), &s->capacity[offset / 8], bytes, n);
+}
+
+/* True when decoding from columns would give back these bytes. */
+static bool has_shape(const struct skein_shape *shape, const struct skein_record *rec) {
+    const uint8_t *payload = (const uint8_t *)(rec + 1);
+    const size_t fixed = 8u * shape->word_count;
+    const size_t payload_bytes = rec->size_bytes - sizeof(*rec);
+    uint64_t words[SKEIN_SHAPE_WORDS];
+    size_t tail;
+
+    if (payload_bytes < fixed) {
+        return false;
+    }
+    memcpy(words, payload, fixed);
+    if (!skein_shape_tail_bytes(shape, rec->arg, words, &tail) ||
+        payload_bytes != fixed + ((tail + 7) & ~(size_t)7)) {
+        return false;
+    }
+    for (size_t i = fixed + tail; i < payload_bytes; i++) {
+        if (payload[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int add_slots(struct shard_state *s, uint64_t mask, const uint8_t *tail) {
+    int rc = 0;
+
+    for (; mask != 0 && rc == 0; mask &= mask - 1, tail += 8) {
+        const int i = __builtin_ctzll(mask);
+        uint64_t value;
+        memcpy(&value, tail, 8);
+        rc = column_put((void *)&s->slot[i].n_value, &s->slot_capacity[i],
+                        value - s->series.slot[i]);
+        s->series.slot[i] = value;
+    }
+    return rc;
+}
+
+static int add_tail(struct shard_state *s, const struct skein_shape *shape, uint32_t arg,
+                    const uint64_t *words, const uint8_t *tail) {
+    size_t bytes;
+    int rc = 0;
+
+    skein_shape_tail_bytes(shape, arg, words, &bytes);
+    switch (shape->tail) {
+    case SKEIN_TAIL_BYTES:
+        return put_bytes(s, shape->tail_column, tail, bytes);
+    case SKEIN_TAIL_SLOTS:
+        return add_slots(s, words[SKEIN_ENTRY_MASK_WORD], tail);
+    default:
+        for (size_t i = 0; i < bytes && rc == 0; i += 8) {
+            uint64_t word;
+            memcpy(&word, tail + i, 8);
+            rc = put(s, shape->tail_column, word);
+        }
+        return rc;
+    }
+}
+
+static int add_shaped(struct skein_block_encoder *e, struct shard_state *s,
+                      const struct skein_shape *shape, const struct skein_record *rec) {
+    const struct skein_coding_context ctx = {
+        .series = &s->series,
+        .clock = e->info.clock_after,
+        .shard_count = e->shard_count,
+        .arg = rec->arg,
+        .flags = rec->flags,
+    };
+    const uint8_t *payload = (const uint8_t *)(rec + 1);
+    uint64_t words[SKEIN_SHAPE_WORDS];
+    int rc = put(s, shape->arg_column, rec->arg);
+
+    memcpy(words, payload, 8u * shape->word_count);
+    for (uint8_t i = 0; i < shape->word_count && rc == 0; i++) {
+        rc =
+            put(s, shape->word[i].column, skein_word_encode(&ctx, shape->word[i].coding, words[i]));
+    }
+    if (rc == 0 && shape->tail != SKEIN_TAIL_NONE) {
+        rc = add_tail(s, shape, rec->arg, words, payload + 8u * shape->word_count);
+    }
+    return rc;
+}
+
+static int add_run(struct skein_block_encoder *e, uint32_t shard) {
+    uint64_t *shards = e->run_shard.data, *counts = e->run_events.data;
+    const size_t n = e->run_shard.count;
+
+    if (n != 0 && shards[n - 1] == shard) {
+        counts[n - 1]++;
+        return 0;
+    }
+    if (column_put(&e->run_shard, &e->run_capacity[0], shard) != 0) {
+        return -ENOMEM;
+    }
+    return column_put(&e->run_events, &e->run_capacity[1], 1);
+}
+
+int skein_block_encoder_add(struct skein_block_encoder *e, uint32_t shard,
+                            const struct skein_record *rec) {
+    const struct skein_shape *shape = skein_shape_of(rec->kind);
+    struct shard_state *s = &e->shards[shard];
+    uint8_t kind = rec->kind;
+    int rc;
+
+    if (shape != NULL && has_shape(shape, rec)) {
+        rc = add_shaped(e, s, shape, rec);
+    } else {
+        kind |= SKEIN_KIND_RAW;
+        rc = put(s, offsetof(Skein__ShardColumns, n_raw_size), rec->size_bytes);
+        if (rc == 0) {
+            rc = put_bytes(s, offsetof(Skein__ShardColumns, raw), rec, rec->size_bytes);
+        }
+    }
+    if (rc != 0 || (rc = put_bytes(s, offsetof(Skein__ShardColumns, kind), &kind, 1)) != 0 ||
+        (rc = put_bytes(s, offsetof(Skein__ShardColumns, flags), &rec->flags, 1)) != 0 ||
+        (rc = add_run(e, shard)) != 0) {
+        return rc;
+    }
+    s->any_flags |= rec->flags != 0;
+    e->info.events++;
+    e->info.raw_bytes += rec->size_bytes;
+    e->info.clock_after[shard]++;
+    return 0;
+}
+
+const struct skein_block_info *skein_block_encoder_info(const struct skein_block_encoder *e) {
+    return &e->info;
+}
+
+/* The value of an all-zero column is its absence. */
+static void drop_zeros(struct skein_column *column) {
+    const uint64_t *v = column->data;
+
+    for (size_t i = 0; i < column->count; i++) {
+        if (v[i] != 0) {
+            return;
+        }
+    }
+    column->count = 0;
+}
+
+static void prepare_shard(struct shard_state *s) {
+    Skein__ShardColumns *c = &s->columns;
+
+    for (uint8_t kind = 1; kind < SKEIN_KIND_COUNT; kind++) {
+        const struct skein_shape *shape = skein_shape_of(kind);
+        drop_zeros((void *)((char *)c + shape->arg_column));
+        for (uint8_t i = 0; i < shape->word_count; i++) {
+            drop_zeros((void *)((char *)c + shape->word[i].column));
+        }
+    }
+    if (!s->any_flags) {
+        c->flags.len = 0;
+    }
+    c->n_entry_slots = 0;
+    c->entry_slots = s->slot_list;
+    for (uint32_t i = 0; i < SKEIN_SLOT_COUNT; i++) {
+        if (s->slot[i].n_value != 0) {
+            s->slot_list[c->n_entry_slots++] = &s->slot[i];
+        }
+    }
+}
+
+/* Empties the columns; their memory is used again. */
+static void reset_shard(struct shard_state *s) {
+    Skein__ShardColumns *c = &s->columns;
+
+    for (uint8_t kind = 1; kind < SKEIN_KIND_COUNT; kind++) {
+        const struct skein_shape *shape = skein_shape_of(kind);
+        ((struct skein_column *)(void *)((char *)c + shape->arg_column))->count = 0;
+        for (uint8_t i = 0; i < shape->word_count; i++) {
+            ((struct skein_column *)(void *)((char *)c + shape->word[i].column))->count = 0;
+        }
+        if (shape->tail_column != 0) {
+            ((struct skein_column *)(void *)((char *)c + shape->tail_column))->count = 0;
+        }
+    }
+    c->kind.len = 0;
+    c->flags.len = 0;
+    c->n_raw_size = 0;
+    c->raw.len = 0;
+    for (uint32_t i = 0; i < SKEIN_SLOT_COUNT; i++) {
+        s->slot[i].n_value = 0;
+    }
+    memset(&s->series, 0, sizeof(s->series));
+    s->any_flags = false;
+}
+
+static int pack_and_compress(struct skein_block_encoder *e, size_t *out_bytes) {
+    Skein__Block msg = SKEIN__BLOCK__INIT;
+    size_t n;
+
+    msg.n_run_shard = e->run_shard.count;
+    msg.run_shard = e->run_shard.data;
+    msg.n_run_events = e->run_events.count;
+    msg.run_events = e->run_events.data;
+    msg.shards = e->shard_list;
+    for (uint32_t i = 0; i < e->shard_count; i++) {
+        if (e->shards[i].columns.kind.len != 0) {
+            prepare_shard(&e->shards[i]);
+            e->shard_list[msg.n_shards++] = &e->shards[i].columns;
+        }
+    }
+    e->info.packed_bytes = skein__block__get_packed_size(&msg);
+    n = ZSTD_compressBound(e->info.packed_bytes);
+    if (reserve((void **)&e->packed, &e->packed_capacity, e->info.packed_bytes, 1) != 0 ||
+        reserve((void **)&e->compressed, &e->compressed_capacity, n, 1) != 0) {
+        return -ENOMEM;
+    }
+    skein__block__pack(&msg, e->packed);
+    n = ZSTD_compressCCtx(e->zstd, e->compressed, e->compressed_capacity, e->packed,
+                          e->info.packed_bytes, e->level);
+    if (ZSTD_isError(n)) {
+        return -ENOMEM;
+    }
+    *out_bytes = n;
+    return 0;
+}
+
+static uint64_t count_tokens(const struct skein_block_encoder *e) {
+    uint64_t tokens = 0;
+
+    for (uint32_t i = 0; i < e->shard_count; i++) {
+        const ProtobufCBinaryData *kind = &e->shards[i].columns.kind;
+        for (size_t k = 0; k < kind->len; k++) {
+            tokens += (kind->data[k] & ~SKEIN_KIND_RAW) == SKEIN_TOKEN;
+        }
+    }
+    return tokens;
+}
+
+int skein_block_encoder_finish(struct skein_block_encoder *e, struct skein_block_info *info,
+                               const uint8_t **data, size_t *data_bytes) {
+    const uint64_t tokens = count_tokens(e);
+    int rc = pack_and_compress(e, data_bytes);
+
+    if (rc != 0) {
+        return rc;
+    }
+    *info = e->info;
+    *data = e->compressed;
+    for (uint32_t i = 0; i < e->shard_count; i++) {
+        reset_shard(&e->shards[i]);
+    }
+    e->run_shard.count = 0;
+    e->run_events.count = 0;
+    skein_block_encoder_seek(e, info->clock_after, info->slices + tokens);
+    return 0;
+}
+
+void skein_block_encoder_seek(struct skein_block_encoder *e, const uint64_t *clock,
+                              uint64_t slices) {
+    const struct skein_block_info next = {.slices = slices};
+
+    e->info = next;
+    memcpy(e->info.clock, clock, e->shard_count * sizeof(*clock));
+    memcpy(e->info.clock_after, clock, e->shard_count * sizeof(*clock));
+}
+
+int skein_block_encoder_create(uint32_t shard_count, int level, struct skein_block_encoder **out) {
+    struct skein_block_encoder *e;
+
+    if (shard_count == 0 || shard_count > SKEIN_MAX_SHARDS) {
+        return -EINVAL;
+    }
+    e = calloc(1, sizeof(*e) + shard_count * sizeof(e->shards[0]));
+    if (e == NULL) {
+        return -ENOMEM;
+    }
+    e->shard_count = shard_count;
+    e->level = level != 0 ? level : DEFAULT_LEVEL;
+    e->zstd = ZSTD_createCCtx();
+    if (e->zstd == NULL) {
+        free(e);
+        return -ENOMEM;
+    }
+    for (uint32_t i = 0; i < shard_count; i++) {
+        skein__shard_columns__init(&e->shards[i].columns);
+        e->shards[i].columns.shard = i;
+        for (uint32_t k = 0; k < SKEIN_SLOT_COUNT; k++) {
+            skein__slot_column__init(&e->shards[i].slot[k]);
+            e->shards[i].slot[k].slot = k;
+        }
+    }
+    *out = e;
+    return 0;
+}
+
+static void free_shard(struct shard_state *s) {
+    for (size_t i = 0; i < CAPACITY_COUNT; i++) {
+        if (s->capacity[i] != 0) {
+            free(((struct skein_column *)(void *)((char *)&s->columns + 8 * i))->data);
+        }
+    }
+    for (uint32_t i = 0; i < SKEIN_SLOT_COUNT; i++) {
+        free(s->slot[i].value);
+    }
+}
+
+void skein_block_encoder_free(struct skein_block_encoder *e) {
+    if (e == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < e->shard_count; i++) {
+        free_shard(&e->shards[i]);
+    }
+    free(e->run_shard.data);
+    free(e->run_events.data);
+    free(e->packed);
+    free(e->compressed);
+    ZSTD_freeCCtx(e->zstd);
+    free(e);
+}
