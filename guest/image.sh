@@ -11,14 +11,15 @@ guest=$(dirname "$(realpath "$0")")
 busybox=${SKEIN_BUSYBOX:-/bin/busybox}
 
 # What a virtio disk needs beyond what Debian's cloud kernel has built in; dependencies first.
-modules=(virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk)
+modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
 
 compile() {
-    gcc -std=c11 -Wall -Wextra -Wshadow -Wconversion -Werror -O2 -static -no-pie "$@"
+    gcc -ffile-prefix-map="$guest/"= -std=c11 -Wall -Wextra -Wshadow -Wconversion -Werror \
+        -O2 -static -no-pie "$@"
 }
 
 copy_modules() {

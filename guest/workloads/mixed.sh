@@ -12,11 +12,11 @@ worker() {
             seq "$d" "$f" 400 >"d$d/f$f"
         done
     done
-    find . -type f | sort | xargs sha256sum >sums
+    find . -type f | sort | xargs sha256sum >"/tmp/mixed.sums.$1"
     tar cf - d* | gzip >all.tar.gz
     rm -r d*
     gunzip <all.tar.gz | tar xf -
-    sha256sum -c sums >/dev/null || return 1
+    sha256sum -c "/tmp/mixed.sums.$1" >/dev/null || return 1
     cat d*/f* | sort -n | awk '{ n += $1 } END { print n }' >total
     cd / && mv "$tree/total" "/tmp/mixed.total.$1" && rm -r "$tree"
 }

@@ -85,7 +85,7 @@ static void faults(int index) {
 }
 
 static volatile sig_atomic_t depth;
-static char signal_stack[1 << 16];
+static char signal_stack[1 << 18]; /* each frame holds the whole FPU state */
 
 static void on_nested(int number) {
     char here;
