@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# The distribution and its packages: which ones are needed, and why.
+
+package_table() {
+    cat <<'TABLE'
+gcc                   compiles everything
+libc6-dev             C library, static for the guest's workloads
+bazel-bootstrap       builds and tests our C code
+bazel-platforms       repository that Bazel would fetch
+bazel-skylib          repository that Bazel would fetch
+bazel-rules-java      repository that Bazel would fetch
+bazel-rules-proto     repository that Bazel would fetch
+libck-dev             atomics of the shards
+libzstd-dev           compression of segments and snapshots
+libprotobuf-c-dev     encoding of segments
+protobuf-c-compiler   encoding of segments
+libxxhash-dev         checksums and digests
+libhwloc-dev          finds NUMA nodes and cores
+libnuma-dev           binds shards to NUMA nodes
+libcriterion-dev      unit tests
+ninja-build           builds QEMU
+pkg-config            finds QEMU's libraries
+python3-venv          QEMU's configure
+python3-pip           QEMU's configure
+libglib2.0-dev        QEMU's base library
+libpixman-1-dev       QEMU's display
+libfdt-dev            QEMU's device trees
+libslirp-dev          QEMU's user network
+zlib1g-dev            QEMU
+flex                  QEMU's build
+bison                 QEMU's build
+patch                 applies our patches to QEMU
+dpkg-dev              unpacks QEMU's source package
+xz-utils              unpacks QEMU's source package
+ccache                makes QEMU's second build fast
+seabios               the guest's firmware
+qemu-system-data      the guest's option ROMs
+busybox-static        the guest's shell and tools
+cpio                  packs the guest's image
+clang-format          checks the format of our code
+clang-tidy            checks our code
+shellcheck            checks our scripts
+jq                    the tests and benchmarks read skein's JSON
+TABLE
+}
+
+check_distribution() {
+    local id=unknown version=unknown
+    if [ -r /etc/os-release ]; then
+        id=$(. /etc/os-release && echo "${ID:-unknown}")
+        version=$(. /etc/os-release && echo "${VERSION_ID:-unknown}")
+    fi
+    if [ "$id $version $(uname -m)" != "debian 12 x86_64" ]; then
+        die "this needs Debian 12 on x86-64; here is $id $version on $(uname -m)"
+    fi
+}
+
+missing_packages() {
+    local installed name why
+    installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' 2>/dev/null |
+        sed -n 's/ installed$//p')
+    while read -r name why; do
+        grep -qxF "$name" <<<"$installed" || echo "$name $why"
+    done < <(package_table)
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "installing packages needs root: run this once as root: $*"
+    fi
+}
+
+# Without a network, apt-get update only warns unless it is told otherwise.
+update_package_lists() {
+    as_root apt-get -q -o APT::Update::Error-Mode=any update
+}
+
+install_packages() {
+    local missing name why
+    local -a names=()
+    missing=$(missing_packages)
+    [ -n "$missing" ] || return 0
+    say "installing packages:"
+    while read -r name why; do
+        printf '  %-21s %s\n' "$name" "$why" >&2
+        names+=("$name")
+    done <<<"$missing"
+    need_space 2048
+    run_logged 'the update of the package lists (is there a network?)' update_package_lists
+    run_logged 'the installation of packages' as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -y --no-install-recommends install "${names[@]}"
+}
