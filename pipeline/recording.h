@@ -70,6 +70,13 @@ void skein_recording_segment(const struct skein_recording *rec, size_t i,
 /* Blocks that salvage could not use, and bytes passed over. */
 void skein_recording_losses(const struct skein_recording *rec, uint64_t *blocks, uint64_t *bytes);
 
+/*
+ * What the recording holds, by kind and shard: the manifest's numbers, or, when it is not complete,
+ * counted by reading all of it.
+ */
+int skein_recording_stats(struct skein_recording *rec, struct skein_stats *stats,
+                          struct skein_error *err);
+
 /* Reads everything once: every checksum, every block decoded, snapshot and console files. */
 int skein_recording_check(struct skein_recording *rec, struct skein_error *err);
 

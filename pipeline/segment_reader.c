@@ -194,7 +194,9 @@ static int read_footer(struct scan *s, struct skein_error *err) {
         return rc;
     }
     msg = (const void *)base;
-    if (footer_fits(s, msg, bytes)) {
+    if (s->size - s->at - bytes < SKEIN_SEGMENT_TRAILER_BYTES) {
+        rc = skein_error_set(err, -ENODATA, "the file ends behind its footer");
+    } else if (footer_fits(s, msg, bytes)) {
         skein_stats_from_message(msg->stats, &s->seg->stats);
         s->seg->stats.disk_bytes = s->size;
         s->footer = true;
