@@ -1,0 +1,40 @@
+/* QEMU's command lines for recording and for replaying. */
+#ifndef SKEIN_CLI_QEMU_ARGS_H
+#define SKEIN_CLI_QEMU_ARGS_H
+
+#include <stdint.h>
+
+#include "cli/argv.h"
+
+/* The machine and the CPU of every recording, unless the user chooses another CPU. */
+#define SKEIN_DEFAULT_MACHINE "pc,smm=off,vmport=off"
+#define SKEIN_DEFAULT_CPU "max,-erms,-fsrm,-monitor"
+#define SKEIN_DEFAULT_MEMORY "512M"
+
+/* The recorder and the replayer inside QEMU: the id of their object. */
+#define SKEIN_OBJECT_ID "skein0"
+
+struct skein_machine {
+    const char *machine;
+    const char *cpu;
+    uint64_t memory_bytes;
+    uint32_t vcpus;
+};
+
+/* The program, its firmware's folders, and the machine: common to both command lines. */
+void skein_qemu_args_machine(struct skein_argv *a, const char *qemu, const struct skein_machine *m);
+
+struct skein_guest {
+    const char *kernel;
+    const char *initrd; /* NULL: none */
+    const char *append; /* NULL: none */
+};
+
+/* Multi-threaded TCG, the guest's console and QMP on inherited sockets, the kernel. */
+void skein_qemu_args_record(struct skein_argv *a, const struct skein_guest *g, int console_fd,
+                            int qmp_fd);
+
+/* One thread, no devices that anybody could reach. */
+void skein_qemu_args_replay(struct skein_argv *a);
+
+#endif

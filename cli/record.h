@@ -1,0 +1,44 @@
+/* A recording in the making: what the user asked for, and running it. */
+#ifndef SKEIN_CLI_RECORD_H
+#define SKEIN_CLI_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/cli.h"
+#include "cli/qemu_args.h"
+#include "pipeline/collector.h"
+#include "pipeline/manifest.h"
+
+enum skein_when {
+    SKEIN_WHEN_EDGE,    /* start: boot; stop: the guest's exit */
+    SKEIN_WHEN_CONSOLE, /* the console shows a text */
+    SKEIN_WHEN_GUEST,   /* the guest says so, by a port write */
+};
+
+struct skein_trigger {
+    enum skein_when when;
+    const char *text; /* CONSOLE */
+    const char *word; /* as the user wrote it */
+};
+
+struct skein_record_opts {
+    const char *dir;
+    struct skein_guest guest;
+    struct skein_machine machine;
+    enum skein_scope scope;
+    struct skein_trigger start;
+    struct skein_trigger stop;
+    enum skein_durability durability;
+    uint32_t timeout_s; /* 0: none */
+    const char *qemu;   /* NULL: not chosen */
+    bool quiet;
+    bool verbose;
+    struct skein_json_opt json;
+    char *const *extra; /* QEMU's own arguments; NULL-terminated */
+};
+
+/* Everything from the checks to the summary; returns the exit code. */
+int skein_record_run(const struct skein_record_opts *opts);
+
+#endif

@@ -1,0 +1,354 @@
+/* skein record: from the checks to the summary. */
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/qemu_probe.h"
+#include "cli/qemu_refuse.h"
+#include "cli/record_loop.h"
+#include "cli/report.h"
+#include "cli/signals.h"
+#include "pipeline/recording.h"
+#include "pipeline/snapshot_file.h"
+
+#define COLLECT_TIMEOUT_MS 120000
+
+struct record_run {
+    const struct skein_record_opts *opts;
+    const char *qemu;
+    char dir[PATH_MAX]; /* absolute */
+    bool made_dir;      /* it did not exist before */
+    struct skein_manifest manifest;
+    struct skein_stage stage;
+    struct skein_collector *collector;
+    struct skein_vm vm;
+    struct skein_record_loop loop;
+    char add_object[4096];
+
+    pthread_t packer;
+    bool packing;
+    int packed;
+    struct skein_error pack_error;
+};
+
+static int check_readable(const char *what, const char *path, struct skein_error *err) {
+    struct stat st;
+    if (access(path, R_OK) != 0 || stat(path, &st) != 0)
+        return skein_error_sys(err, -errno, "cannot read the %s %s", what, path);
+    if (!S_ISREG(st.st_mode))
+        return skein_error_set(err, -EINVAL, "the %s %s is not a file", what, path);
+    return 0;
+}
+
+/* Everything that can be known to be wrong before anything is made. */
+static int check_request(struct record_run *r, struct skein_error *err) {
+    const struct skein_guest *g = &r->opts->guest;
+    int ret = skein_qemu_refuse(r->opts->extra, err);
+    if (ret == 0)
+        ret = check_readable("kernel", g->kernel, err);
+    if (ret == 0 && g->initrd != NULL)
+        ret = check_readable("initrd", g->initrd, err);
+    if (ret == 0)
+        ret = skein_qemu_find(r->opts->qemu, &r->qemu, err);
+    if (ret == 0)
+        ret = skein_qemu_has_object(r->qemu, "skein-record", err);
+    return ret;
+}
+
+static int describe_file(struct skein_manifest_file *file, const char *path,
+                         struct skein_error *err) {
+    char absolute[PATH_MAX];
+    return skein_manifest_file_fill(file, realpath(path, absolute) != NULL ? absolute : path, err);
+}
+
+static int describe(struct record_run *r, struct skein_error *err) {
+    const struct skein_record_opts *o = r->opts;
+    struct skein_manifest *m = &r->manifest;
+    struct timespec now;
+    struct utsname host;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uname(&host);
+    m->created_unix_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+    snprintf(m->host, sizeof(m->host), "%.40s %.40s %.40s", host.sysname, host.release,
+             host.machine);
+    snprintf(m->machine, sizeof(m->machine), "%s", o->machine.machine);
+    snprintf(m->cpu_model, sizeof(m->cpu_model), "%s", o->machine.cpu);
+    m->vcpu_count = o->machine.vcpus;
+    m->memory_bytes = o->machine.memory_bytes;
+    m->scope = o->scope;
+    snprintf(m->cmdline, sizeof(m->cmdline), "%s", o->guest.append ? o->guest.append : "");
+    snprintf(m->start, sizeof(m->start), "%s", o->start.word);
+    snprintf(m->stop, sizeof(m->stop), "%s", o->stop.word);
+    snprintf(m->end_reason, sizeof(m->end_reason), "it is still being made, or skein was killed");
+    int ret = skein_uuid_make(m->uuid);
+    if (ret != 0)
+        return skein_error_sys(err, ret, "cannot make a UUID");
+    ret = skein_qemu_version(r->qemu, m->qemu_version, sizeof(m->qemu_version), err);
+    if (ret == 0)
+        ret = describe_file(&m->kernel, o->guest.kernel, err);
+    if (ret == 0 && o->guest.initrd != NULL)
+        ret = describe_file(&m->initrd, o->guest.initrd, err);
+    return ret;
+}
+
+static int make_dir(struct record_run *r, struct skein_error *err) {
+    const char *dir = r->opts->dir;
+    r->made_dir = access(dir, F_OK) != 0;
+    int ret = skein_recording_create(dir, &r->manifest, err);
+    if (ret != 0)
+        return ret;
+    if (realpath(dir, r->dir) == NULL)
+        return skein_error_sys(err, -errno, "cannot find %s again", dir);
+    return 0;
+}
+
+/* A recording that never began leaves nothing behind. */
+static void remove_dir(struct record_run *r) {
+    static const char *const names[] = {"segments/000001.skn.partial",
+                                        "segments/000001.skn",
+                                        "segments",
+                                        SKEIN_CONSOLE_NAME,
+                                        SKEIN_SNAPSHOT_NAME,
+                                        "manifest"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char path[PATH_MAX + 64];
+        snprintf(path, sizeof(path), "%s/%s", r->dir, names[i]);
+        remove(path);
+    }
+    if (r->made_dir)
+        rmdir(r->dir);
+}
+
+/* The snapshot is compressed while the guest runs on; the raw one takes as much memory as it has.
+ */
+static void *pack(void *opaque) {
+    struct record_run *r = opaque;
+    r->packed = skein_snapshot_compress(r->stage.snapshot, r->dir, &r->manifest.snapshot,
+                                        &r->manifest.snapshot_raw_bytes, &r->pack_error);
+    unlink(r->stage.snapshot);
+    if (r->packed == 0) /* so that it can be replayed, as far as it goes, should we be killed */
+        r->packed = skein_manifest_write(r->dir, &r->manifest, &r->pack_error);
+    return NULL;
+}
+
+static void start_packing(void *opaque) {
+    struct record_run *r = opaque;
+    int failed = pthread_create(&r->packer, NULL, pack, r);
+    r->packing = failed == 0;
+    r->packed = -failed;
+}
+
+/* QMP's way to say what push_recorder() says. */
+static void format_add_object(struct record_run *r) {
+    snprintf(r->add_object, sizeof(r->add_object),
+             "{\"execute\":\"object-add\",\"arguments\":{\"qom-type\":\"skein-record\","
+             "\"id\":\"" SKEIN_OBJECT_ID "\",\"session\":\"%s\",\"scope\":\"%s\","
+             "\"start\":\"now\",\"snapshot\":\"%s\",\"console\":\"%s\"}}",
+             skein_session_name(r->stage.session), skein_scope_name(r->opts->scope),
+             r->stage.snapshot, r->stage.console);
+}
+
+static void push_recorder(struct record_run *r, struct skein_argv *argv) {
+    const struct skein_record_opts *o = r->opts;
+    if (o->start.when == SKEIN_WHEN_CONSOLE)
+        return; /* comes by QMP, when the text has been seen */
+    skein_argv_push(argv, "-object");
+    skein_argv_push(
+        argv,
+        "skein-record,id=" SKEIN_OBJECT_ID ",session=%s,scope=%s,start=%s,snapshot=%s,console=%s",
+        skein_session_name(r->stage.session), skein_scope_name(o->scope),
+        o->start.when == SKEIN_WHEN_GUEST ? "guest" : "now", r->stage.snapshot, r->stage.console);
+}
+
+static int start_qemu(struct record_run *r, struct skein_error *err) {
+    struct skein_vm_sockets sockets;
+    int ret = skein_vm_sockets_open(&sockets, err);
+    if (ret != 0)
+        return ret;
+    struct skein_argv argv = {0};
+    skein_qemu_args_machine(&argv, r->qemu, &r->opts->machine);
+    skein_qemu_args_record(&argv, &r->opts->guest, sockets.theirs[0], sockets.theirs[1]);
+    push_recorder(r, &argv);
+    for (char *const *extra = r->opts->extra; *extra != NULL; extra++)
+        skein_argv_push(&argv, "%s", *extra);
+    ret = skein_vm_start(&r->vm, &sockets, argv.v, r->stage.log_fd, err);
+    skein_argv_free(&argv);
+    return ret;
+}
+
+/* QEMU gets a name without commas and quotes, whatever the recording is called. */
+static int link_console(struct record_run *r, struct skein_error *err) {
+    char path[PATH_MAX + 64];
+    snprintf(path, sizeof(path), "%s/%s", r->dir, SKEIN_CONSOLE_NAME);
+    if (symlink(path, r->stage.console) != 0)
+        return skein_error_sys(err, -errno, "cannot make %s", r->stage.console);
+    return 0;
+}
+
+static int start_everything(struct record_run *r, struct skein_error *err) {
+    struct skein_session_params params = {
+        .mode = SKEIN_MODE_RECORD, .scope = r->opts->scope, .vcpu_count = r->manifest.vcpu_count};
+    memcpy(params.uuid, r->manifest.uuid, sizeof(params.uuid));
+    int ret = skein_signals_open(&r->loop.signal_fd, err);
+    if (ret == 0)
+        ret = skein_stage_open(&r->stage, &params, r->opts->verbose, err);
+    if (ret != 0)
+        return ret;
+    ret = link_console(r, err);
+    if (ret != 0)
+        return ret;
+    r->manifest.digest_interval = skein_session_header(r->stage.session)->digest_interval;
+    format_add_object(r);
+    const struct skein_collector_opts opts = {
+        .session = r->stage.session, .dir = r->dir, .durability = r->opts->durability};
+    ret = skein_collector_start(&opts, &r->collector, err);
+    return ret != 0 ? ret : start_qemu(r, err);
+}
+
+static void fill_console(struct record_run *r) {
+    char path[PATH_MAX + 64];
+    struct skein_manifest_file *file = &r->manifest.console;
+    snprintf(path, sizeof(path), "%s/%s", r->dir, SKEIN_CONSOLE_NAME);
+    if (access(path, R_OK) == 0 && skein_manifest_file_fill(file, path, NULL) == 0)
+        snprintf(file->path, sizeof(file->path), "%s", SKEIN_CONSOLE_NAME);
+}
+
+/* One line: why the recording has no end of its own. */
+static void explain_end(struct record_run *r, const struct skein_collector_status *status) {
+    struct skein_manifest *m = &r->manifest;
+    char how[128];
+    skein_child_describe(&r->vm.child, how, sizeof(how));
+    if (r->loop.error.text[0] != '\0')
+        snprintf(m->end_reason, sizeof(m->end_reason), "%s", r->loop.error.text);
+    else if (!r->packing || r->packed != 0)
+        snprintf(m->end_reason, sizeof(m->end_reason), "the snapshot was not kept: %.400s",
+                 r->pack_error.text);
+    else if (skein_session_state(r->stage.session) != SKEIN_STATE_ENDED)
+        snprintf(m->end_reason, sizeof(m->end_reason), "QEMU died: %s", how);
+    else
+        snprintf(m->end_reason, sizeof(m->end_reason), "%s", status->reason);
+}
+
+static void fill_end(struct record_run *r, const struct skein_collector_status *status) {
+    const struct skein_session_header *h = skein_session_header(r->stage.session);
+    struct skein_manifest *m = &r->manifest;
+    bool ended = skein_session_state(r->stage.session) == SKEIN_STATE_ENDED;
+    m->complete = ended && status->complete && r->packing && r->packed == 0;
+    m->end = ended ? h->end : 0;
+    m->duration_ns = (ended ? h->end_ns : skein_now_ns()) - h->start_ns;
+    m->kernel_icount = h->kernel_icount;
+    m->token_waits = h->token_waits;
+    m->token_wait_ns = h->token_wait_ns;
+    m->ring_waits = status->ring_waits;
+    m->ring_wait_ns = status->ring_wait_ns;
+    m->stats = status->stats;
+    m->end_reason[0] = '\0';
+    fill_console(r);
+    if (!m->complete)
+        explain_end(r, status);
+}
+
+/* QEMU has ended: collects what is left and says what there is. */
+static int finish(struct record_run *r, struct skein_error *err) {
+    if (skein_session_state(r->stage.session) == SKEIN_STATE_ENDED)
+        skein_collector_wait(r->collector, COLLECT_TIMEOUT_MS);
+    skein_collector_stop(r->collector);
+    if (r->packing)
+        pthread_join(r->packer, NULL);
+    struct skein_collector_status *status = calloc(1, sizeof(*status));
+    if (status == NULL)
+        return skein_error_set(err, -ENOMEM, "out of memory");
+    skein_collector_poll(r->collector, status);
+    fill_end(r, status);
+    free(status);
+    char log[PATH_MAX + 64];
+    snprintf(log, sizeof(log), "%s/qemu.log", r->dir);
+    skein_stage_keep_log(&r->stage, log);
+    return skein_manifest_write(r->dir, &r->manifest, err);
+}
+
+static int report(const struct record_run *r) {
+    const struct skein_record_opts *o = r->opts;
+    const struct skein_manifest *m = &r->manifest;
+    if (!o->quiet)
+        skein_report_text(stderr, r->opts->dir, m);
+    if (r->loop.timed_out && !o->quiet)
+        fprintf(stderr, "  ended by --timeout %u\n", o->timeout_s);
+    if (o->json.on && !skein_report_json_to(&o->json, o->dir, m))
+        return skein_fail(SKEIN_EXIT_FAILED, "cannot write %s", o->json.file);
+    if (m->complete)
+        return SKEIN_EXIT_OK;
+    return skein_fail(SKEIN_EXIT_INCOMPLETE, "%s is incomplete: %s", o->dir, m->end_reason);
+}
+
+/* Nothing was recorded: why. */
+static int explain_nothing(struct record_run *r) {
+    const struct skein_record_opts *o = r->opts;
+    char words[400];
+    skein_stage_last_words(&r->stage, words, sizeof(words));
+    if (r->loop.error.text[0] != '\0')
+        return skein_fail(SKEIN_EXIT_USAGE, "%s", r->loop.error.text);
+    if (r->loop.interrupted)
+        return skein_fail(SKEIN_EXIT_INTERRUPTED, "interrupted before the recording began");
+    if (r->loop.timed_out)
+        return skein_fail(SKEIN_EXIT_FAILED, "the recording did not begin within %u s (--start %s)",
+                          o->timeout_s, o->start.word);
+    char how[128];
+    skein_child_describe(&r->vm.child, how, sizeof(how));
+    if (words[0] != '\0')
+        return skein_fail(SKEIN_EXIT_USAGE, "QEMU did not start: %s", words);
+    return skein_fail(SKEIN_EXIT_FAILED, "QEMU ended before the recording began (--start %s): %s",
+                      o->start.word, how);
+}
+
+static int run(struct record_run *r, struct skein_error *err) {
+    int ret = start_everything(r, err);
+    if (ret != 0) {
+        remove_dir(r);
+        return skein_fail(SKEIN_EXIT_USAGE, "%s", err->text);
+    }
+    r->loop.opts = r->opts;
+    r->loop.stage = &r->stage;
+    r->loop.collector = r->collector;
+    r->loop.vm = &r->vm;
+    r->loop.add_object = r->add_object;
+    r->loop.on_running = start_packing;
+    r->loop.opaque = r;
+    skein_record_loop_run(&r->loop);
+    if (!r->loop.began) {
+        skein_collector_stop(r->collector);
+        remove_dir(r);
+        return explain_nothing(r);
+    }
+    ret = finish(r, err);
+    return ret != 0 ? skein_fail(SKEIN_EXIT_INCOMPLETE, "%s", err->text) : report(r);
+}
+
+int skein_record_run(const struct skein_record_opts *opts) {
+    struct skein_error err = {0};
+    struct record_run *r = calloc(1, sizeof(*r));
+    if (r == NULL)
+        return skein_fail(SKEIN_EXIT_FAILED, "out of memory");
+    r->opts = opts;
+    r->stage.log_fd = -1;
+    r->vm.console_fd = -1;
+    r->vm.qmp.fd = -1;
+    int code;
+    if (check_request(r, &err) != 0 || describe(r, &err) != 0 || make_dir(r, &err) != 0)
+        code = skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
+    else
+        code = run(r, &err);
+    skein_vm_stop(&r->vm);
+    if (r->collector != NULL)
+        skein_collector_free(r->collector);
+    skein_stage_close(&r->stage);
+    free(r);
+    return code;
+}

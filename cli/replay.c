@@ -1,0 +1,51 @@
+/* skein replay: everything is shown. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/replay_cmd.h"
+#include "cli/replay_report.h"
+#include "cli/report.h"
+
+static void say_result(const char *dir, const struct skein_replay_result *r) {
+    if (r->outcome == SKEIN_OUTCOME_SAME || r->outcome == SKEIN_OUTCOME_INCOMPLETE) {
+        skein_report_text(stderr, dir, &r->manifest);
+        fprintf(stderr, "  %-10s %.2f s, %.0f k events/s; the recording took %.2f s\n", "replay",
+                (double)r->duration_ns / 1e9,
+                r->duration_ns > 0 ? (double)r->events_done * 1e6 / (double)r->duration_ns : 0,
+                (double)r->manifest.duration_ns / 1e9);
+    }
+    if (r->outcome == SKEIN_OUTCOME_DIVERGED)
+        skein_replay_report_divergence(stderr, r);
+    skein_replay_report_line(stderr, dir, r);
+}
+
+int skein_cmd_replay(int argc, char **argv) {
+    struct skein_replay_cmd c = {0};
+    int code = skein_replay_cmd_parse(&c, argc, argv);
+    if (code != 0)
+        return code;
+    if (optind + 1 != argc)
+        return skein_fail(SKEIN_EXIT_USAGE, "replay: one recording at a time");
+    const char *dir = argv[optind];
+    c.run.show = !c.quiet && !(c.json.on && c.json.file == NULL);
+    struct skein_replay_result *r = calloc(1, sizeof(*r));
+    if (r == NULL)
+        return skein_fail(SKEIN_EXIT_FAILED, "out of memory");
+    skein_replay_run(dir, &c.run, r);
+    if (r->outcome == SKEIN_OUTCOME_UNREADABLE)
+        skein_fail(SKEIN_EXIT_USAGE, "%s", r->error.text);
+    else if (!c.quiet || r->outcome != SKEIN_OUTCOME_SAME)
+        say_result(dir, r);
+    FILE *out = c.json.on ? skein_json_begin(&c.json) : NULL;
+    code = skein_outcome_exit(r->outcome);
+    if (out != NULL) {
+        struct skein_json j = {.out = out};
+        skein_replay_cmd_json(&j, dir, r);
+        skein_json_end(out);
+    } else if (c.json.on) {
+        code = skein_fail(SKEIN_EXIT_USAGE, "cannot write %s", c.json.file);
+    }
+    free(r);
+    return code;
+}

@@ -1,0 +1,23 @@
+/* What skein replay and skein verify have in common: options and JSON. */
+#ifndef SKEIN_CLI_REPLAY_CMD_H
+#define SKEIN_CLI_REPLAY_CMD_H
+
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "cli/replay_run.h"
+
+struct skein_replay_cmd {
+    const char *verb;
+    struct skein_replay_opts run;
+    struct skein_json_opt json;
+    bool quiet;
+};
+
+/* 0, with optind at the first recording; or an exit code, and the reason has been said. */
+int skein_replay_cmd_parse(struct skein_replay_cmd *c, int argc, char **argv);
+
+/* One object: the recording and what came of its replay. */
+void skein_replay_cmd_json(struct skein_json *j, const char *dir,
+                           const struct skein_replay_result *r);
+
+#endif

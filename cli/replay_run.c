@@ -1,0 +1,277 @@
+#include "cli/replay_run.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/child.h"
+#include "cli/cli.h"
+#include "cli/console.h"
+#include "cli/progress.h"
+#include "cli/qemu_args.h"
+#include "cli/qemu_probe.h"
+#include "cli/signals.h"
+#include "cli/stage.h"
+#include "pipeline/feeder.h"
+#include "pipeline/recording.h"
+#include "pipeline/snapshot_file.h"
+#include "replay/console_check.h"
+
+#define TICK_MS 20
+
+struct replay_run {
+    const char *dir;
+    const struct skein_replay_opts *opts;
+    struct skein_replay_result *result;
+    const char *qemu;
+    struct skein_recording *recording;
+    struct skein_stage stage;
+    struct skein_feeder *feeder;
+    struct skein_child child;
+    struct skein_console_check check;
+    struct skein_progress progress;
+    struct skein_console console;
+    int signal_fd;
+    bool interrupted;
+};
+
+int skein_outcome_exit(enum skein_outcome outcome) {
+    switch (outcome) {
+    case SKEIN_OUTCOME_SAME:
+        return SKEIN_EXIT_OK;
+    case SKEIN_OUTCOME_INCOMPLETE:
+        return SKEIN_EXIT_INCOMPLETE;
+    case SKEIN_OUTCOME_UNREADABLE:
+        return SKEIN_EXIT_USAGE;
+    case SKEIN_OUTCOME_INTERRUPTED:
+        return SKEIN_EXIT_INTERRUPTED;
+    case SKEIN_OUTCOME_DIVERGED:
+    case SKEIN_OUTCOME_CRASHED:
+        break;
+    }
+    return SKEIN_EXIT_FAILED;
+}
+
+const char *skein_outcome_name(enum skein_outcome outcome) {
+    static const char *const names[] = {"same",       "diverged", "incomplete",
+                                        "unreadable", "crashed",  "interrupted"};
+    return names[outcome];
+}
+
+/* The console's checksum is the manifest's, so that a flipped bit there is not called divergence.
+ */
+static int check_console_file(const struct replay_run *r, const char *path,
+                              struct skein_error *err) {
+    const struct skein_manifest *m = &r->result->manifest;
+    struct skein_manifest_file now = {0};
+    if (!m->complete)
+        return 0;
+    if (access(path, F_OK) == 0 && skein_manifest_file_fill(&now, path, err) != 0)
+        return -EIO;
+    if (now.size_bytes != m->console.size_bytes || now.xxh64 != m->console.xxh64)
+        return skein_error_set(err, -EBADMSG, "%s is damaged: its checksum is wrong", path);
+    return 0;
+}
+
+static int open_recording(struct replay_run *r, struct skein_error *err) {
+    char console[PATH_MAX];
+    int ret = skein_recording_open(r->dir, SKEIN_READ_STRICT, &r->recording, err);
+    if (ret != 0)
+        return ret;
+    r->result->manifest = *skein_recording_manifest(r->recording);
+    r->result->has_manifest = true;
+    r->result->events_total = skein_recording_events(r->recording);
+    if (r->result->manifest.snapshot.size_bytes == 0)
+        return skein_error_set(err, -ENODATA, "%s has no snapshot: nothing of it can be replayed",
+                               r->dir);
+    snprintf(console, sizeof(console), "%s/%s", r->dir, SKEIN_CONSOLE_NAME);
+    ret = check_console_file(r, console, err);
+    if (ret == 0)
+        ret = skein_qemu_find(r->opts->qemu, &r->qemu, err);
+    if (ret == 0)
+        ret = skein_qemu_has_object(r->qemu, "skein-replay", err);
+    return ret;
+}
+
+static int prepare(struct replay_run *r, struct skein_error *err) {
+    const struct skein_manifest *m = &r->result->manifest;
+    char console[PATH_MAX];
+    struct skein_session_params params = {
+        .mode = SKEIN_MODE_REPLAY,
+        .scope = m->scope == SKEIN_SCOPE_SYSTEM ? SKEIN_SCOPE_SYSTEM : SKEIN_SCOPE_KERNEL,
+        .vcpu_count = m->vcpu_count,
+        .digest_interval = m->digest_interval,
+    };
+    memcpy(params.uuid, m->uuid, sizeof(params.uuid));
+    int ret = skein_stage_open(&r->stage, &params, r->opts->verbose, err);
+    if (ret == 0)
+        ret = skein_snapshot_expand(r->dir, m, r->stage.snapshot, err);
+    snprintf(console, sizeof(console), "%s/%s", r->dir, SKEIN_CONSOLE_NAME);
+    if (ret == 0)
+        ret = skein_console_check_open(&r->check, console, r->stage.console, err);
+    const struct skein_feeder_opts opts = {.recording = r->recording, .session = r->stage.session};
+    return ret != 0 ? ret : skein_feeder_start(&opts, &r->feeder, err);
+}
+
+static int start_qemu(struct replay_run *r, struct skein_error *err) {
+    const struct skein_manifest *m = &r->result->manifest;
+    const struct skein_machine machine = {.machine = m->machine,
+                                          .cpu = m->cpu_model,
+                                          .memory_bytes = m->memory_bytes,
+                                          .vcpus = m->vcpu_count};
+    struct skein_argv argv = {0};
+    skein_qemu_args_machine(&argv, r->qemu, &machine);
+    skein_qemu_args_replay(&argv);
+    skein_argv_push(&argv, "-object");
+    skein_argv_push(&argv, "skein-replay,id=" SKEIN_OBJECT_ID ",session=%s,snapshot=%s,console=%s",
+                    skein_session_name(r->stage.session), r->stage.snapshot, r->stage.console);
+    const struct skein_child_opts opts = {.argv = argv.v, .output_fd = r->stage.log_fd};
+    int ret = skein_child_start(&r->child, &opts, err);
+    skein_argv_free(&argv);
+    return ret;
+}
+
+static void show_console(struct replay_run *r) {
+    char bytes[4096];
+    size_t len;
+    while ((len = skein_console_check_next(&r->check, bytes, sizeof(bytes))) > 0)
+        skein_console_show(&r->console, bytes, len);
+}
+
+static void draw_progress(struct replay_run *r) {
+    const struct skein_session_header *h = skein_session_header(r->stage.session);
+    const struct skein_progress_state s = {
+        .events = h->events_done, .events_all = r->result->events_total, .slices = h->slices};
+    if (skein_session_state(r->stage.session) == SKEIN_STATE_RUNNING)
+        skein_progress_draw(&r->progress, &s);
+}
+
+/*
+ * True when there is a reason not to go on. Another console is none: QEMU finds the difference that
+ * led to it at the next digest, and says where.
+ */
+static bool must_stop(struct replay_run *r) {
+    struct skein_feeder_status status;
+    skein_feeder_poll(r->feeder, &status);
+    if (skein_signals_take(r->signal_fd) > 0)
+        r->interrupted = true;
+    return r->interrupted || status.state == SKEIN_FEEDER_FAILED;
+}
+
+static void watch(struct replay_run *r) {
+    skein_progress_init(&r->progress, !r->opts->show);
+    skein_console_open(&r->console, &r->progress, !r->opts->show, false);
+    while (!skein_child_poll(&r->child)) {
+        struct pollfd p = {.fd = r->signal_fd, .events = POLLIN};
+        poll(&p, 1, TICK_MS);
+        show_console(r);
+        draw_progress(r);
+        if (must_stop(r))
+            skein_child_stop(&r->child);
+    }
+    show_console(r);
+    skein_progress_clear(&r->progress);
+    skein_console_close(&r->console);
+}
+
+static void set_outcome(struct replay_run *r, enum skein_outcome outcome, const char *text) {
+    r->result->outcome = outcome;
+    skein_error_set(&r->result->error, 0, "%s", text);
+}
+
+/* QEMU ended without a verdict. */
+static void judge_silence(struct replay_run *r) {
+    const struct skein_session_header *h = skein_session_header(r->stage.session);
+    char words[320];
+    char how[128];
+    skein_stage_last_words(&r->stage, words, sizeof(words));
+    skein_child_describe(&r->child, how, sizeof(how));
+    enum skein_session_state state = skein_session_state(r->stage.session);
+    if (state == SKEIN_STATE_FAILED) {
+        set_outcome(r, SKEIN_OUTCOME_UNREADABLE, h->message);
+        return;
+    }
+    r->result->outcome =
+        state == SKEIN_STATE_NEW ? SKEIN_OUTCOME_UNREADABLE : SKEIN_OUTCOME_CRASHED;
+    skein_error_set(&r->result->error, 0, "QEMU ended without a verdict (%s)%s%s", how,
+                    words[0] != '\0' ? ": " : "", words);
+}
+
+static void judge_verdict(struct replay_run *r) {
+    const struct skein_session_header *h = skein_session_header(r->stage.session);
+    bool whole = skein_recording_complete(r->recording);
+    if (h->verdict == SKEIN_VERDICT_DIVERGED) {
+        r->result->has_divergence = true;
+        r->result->divergence = h->divergence;
+        set_outcome(r, SKEIN_OUTCOME_DIVERGED, h->divergence.what);
+    } else if (h->verdict == SKEIN_VERDICT_INCOMPLETE ||
+               (h->verdict == SKEIN_VERDICT_SAME && !whole)) {
+        set_outcome(r, SKEIN_OUTCOME_INCOMPLETE, r->result->manifest.end_reason);
+    } else if (h->verdict == SKEIN_VERDICT_SAME) {
+        skein_console_check_finish(&r->check);
+        r->result->outcome = SKEIN_OUTCOME_SAME;
+    } else {
+        judge_silence(r);
+    }
+}
+
+/* What stopped us outranks what QEMU said about it. */
+static void judge(struct replay_run *r) {
+    struct skein_feeder_status status;
+    const struct skein_session_header *h = skein_session_header(r->stage.session);
+    skein_feeder_poll(r->feeder, &status);
+    r->result->events_done = h->events_done;
+    r->result->slices = h->slices;
+    r->result->console_bytes = r->check.bytes;
+    r->result->duration_ns = h->end_ns > h->start_ns ? h->end_ns - h->start_ns : 0;
+    judge_verdict(r);
+    if (r->result->outcome != SKEIN_OUTCOME_DIVERGED && r->check.differs)
+        set_outcome(r, SKEIN_OUTCOME_DIVERGED, r->check.difference.text);
+    if (status.state == SKEIN_FEEDER_FAILED)
+        set_outcome(r, SKEIN_OUTCOME_UNREADABLE, status.error.text);
+    if (r->interrupted)
+        set_outcome(r, SKEIN_OUTCOME_INTERRUPTED, "interrupted");
+}
+
+static void tidy_up(struct replay_run *r) {
+    skein_child_stop(&r->child);
+    if (r->feeder != NULL)
+        skein_feeder_free(r->feeder);
+    skein_console_check_close(&r->check);
+    skein_stage_close(&r->stage);
+    if (r->recording != NULL)
+        skein_recording_close(r->recording);
+    if (r->signal_fd >= 0)
+        close(r->signal_fd);
+}
+
+void skein_replay_run(const char *dir, const struct skein_replay_opts *opts,
+                      struct skein_replay_result *result) {
+    memset(result, 0, sizeof(*result));
+    struct replay_run r = {.dir = dir,
+                           .opts = opts,
+                           .result = result,
+                           .signal_fd = -1,
+                           .stage = {.log_fd = -1},
+                           .check = {.recorded_fd = -1, .replayed_fd = -1}};
+    struct skein_error err = {0};
+    uint64_t begun_ns = skein_now_ns();
+    int ret = skein_signals_open(&r.signal_fd, &err);
+    if (ret == 0)
+        ret = open_recording(&r, &err);
+    if (ret == 0)
+        ret = prepare(&r, &err);
+    if (ret == 0)
+        ret = start_qemu(&r, &err);
+    if (ret == 0) {
+        watch(&r);
+        judge(&r);
+    } else {
+        set_outcome(&r, SKEIN_OUTCOME_UNREADABLE, err.text);
+    }
+    tidy_up(&r);
+    result->total_ns = skein_now_ns() - begun_ns;
+}

@@ -1,0 +1,51 @@
+/* One replay, from opening the recording to the verdict: what replay and verify share. */
+#ifndef SKEIN_CLI_REPLAY_RUN_H
+#define SKEIN_CLI_REPLAY_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pipeline/error.h"
+#include "pipeline/manifest.h"
+#include "pipeline/session.h"
+
+struct skein_replay_opts {
+    const char *qemu; /* NULL: not chosen */
+    bool show;        /* console on stdout, progress on a terminal */
+    bool verbose;     /* QEMU's own messages on stderr */
+};
+
+enum skein_outcome {
+    SKEIN_OUTCOME_SAME,
+    SKEIN_OUTCOME_DIVERGED,
+    SKEIN_OUTCOME_INCOMPLETE, /* the recording has no end; the same as far as it goes */
+    SKEIN_OUTCOME_UNREADABLE, /* or no QEMU to replay it with */
+    SKEIN_OUTCOME_CRASHED,    /* QEMU died in mid-replay */
+    SKEIN_OUTCOME_INTERRUPTED,
+};
+
+struct skein_replay_result {
+    enum skein_outcome outcome;
+    struct skein_error error; /* one line, unless SAME */
+    bool has_divergence;      /* QEMU's; a console difference has none */
+    struct skein_divergence divergence;
+    bool has_manifest; /* the recording could be opened */
+    struct skein_manifest manifest;
+    uint64_t events_done;
+    uint64_t events_total;
+    uint64_t slices;
+    uint64_t console_bytes;
+    uint64_t duration_ns; /* of the execution alone */
+    uint64_t total_ns;    /* with unpacking and starting */
+};
+
+void skein_replay_run(const char *dir, const struct skein_replay_opts *opts,
+                      struct skein_replay_result *result);
+
+/* The exit code that belongs to it. */
+int skein_outcome_exit(enum skein_outcome outcome);
+
+/* "same", "diverged", … */
+const char *skein_outcome_name(enum skein_outcome outcome);
+
+#endif

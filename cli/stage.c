@@ -1,0 +1,74 @@
+#include "cli/stage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int skein_stage_open(struct skein_stage *s, const struct skein_session_params *params, bool verbose,
+                     struct skein_error *err) {
+    char path[128];
+    *s = (struct skein_stage){.log_fd = -1};
+    skein_session_path(params, path, sizeof(path));
+    int ret = skein_session_create(path, params, &s->session, err);
+    if (ret != 0)
+        return ret;
+    snprintf(s->snapshot, sizeof(s->snapshot), "%s.snapshot", path);
+    snprintf(s->console, sizeof(s->console), "%s.console", path);
+    if (!verbose)
+        s->log_fd = memfd_create("skein-qemu-log", MFD_CLOEXEC);
+    if (!verbose && (s->log_fd < 0 || fcntl(s->log_fd, F_SETFL, O_APPEND) != 0)) {
+        ret = skein_error_sys(err, -errno, "cannot keep QEMU's messages");
+        skein_stage_close(s);
+    }
+    return ret;
+}
+
+void skein_stage_close(struct skein_stage *s) {
+    if (s->session == NULL)
+        return;
+    unlink(s->snapshot);
+    unlink(s->console);
+    skein_session_unlink(s->session);
+    skein_session_close(s->session);
+    s->session = NULL;
+    if (s->log_fd >= 0)
+        close(s->log_fd);
+    s->log_fd = -1;
+}
+
+void skein_stage_last_words(struct skein_stage *s, char *text, size_t size) {
+    char tail[2048];
+    text[0] = '\0';
+    off_t end = s->log_fd >= 0 ? lseek(s->log_fd, 0, SEEK_END) : 0;
+    off_t from = end > (off_t)sizeof(tail) - 1 ? end - (off_t)sizeof(tail) + 1 : 0;
+    ssize_t got = end > 0 ? pread(s->log_fd, tail, sizeof(tail) - 1, from) : 0;
+    if (got <= 0)
+        return;
+    tail[got] = '\0';
+    size_t len = strlen(tail);
+    while (len > 0 && strchr("\r\n ", tail[len - 1]) != NULL)
+        tail[--len] = '\0';
+    const char *line = strrchr(tail, '\n');
+    line = line == NULL ? tail : line + 1;
+    const char *colon = strstr(line, ": ");
+    const char *space = strchr(line, ' ');
+    bool named = colon != NULL && space == colon + 1 && strstr(line, "qemu") != NULL;
+    snprintf(text, size, "%s", named ? colon + 2 : line);
+}
+
+void skein_stage_keep_log(struct skein_stage *s, const char *path) {
+    if (s->log_fd < 0 || lseek(s->log_fd, 0, SEEK_END) <= 0)
+        return;
+    FILE *out = fopen(path, "we");
+    if (out == NULL)
+        return;
+    char buf[4096];
+    off_t at = 0;
+    for (ssize_t got; (got = pread(s->log_fd, buf, sizeof(buf), at)) > 0; at += got)
+        fwrite(buf, 1, (size_t)got, out);
+    fclose(out);
+}

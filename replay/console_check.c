@@ -1,0 +1,65 @@
+#include "replay/console_check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+int skein_console_check_open(struct skein_console_check *c, const char *recorded_path,
+                             const char *replayed_path, struct skein_error *err) {
+    *c = (struct skein_console_check){.replayed_fd = -1, .replayed_path = replayed_path};
+    c->recorded_fd = open(recorded_path, O_RDONLY | O_CLOEXEC);
+    if (c->recorded_fd < 0 && errno == ENOENT)
+        c->recorded_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return c->recorded_fd >= 0 ? 0 : skein_error_sys(err, -errno, "cannot read %s", recorded_path);
+}
+
+void skein_console_check_close(struct skein_console_check *c) {
+    if (c->recorded_fd >= 0)
+        close(c->recorded_fd);
+    if (c->replayed_fd >= 0)
+        close(c->replayed_fd);
+    c->recorded_fd = c->replayed_fd = -1;
+}
+
+static void differ(struct skein_console_check *c, int expected, int got) {
+    c->differs = true;
+    if (expected < 0)
+        skein_error_set(&c->difference, 0, "console byte %" PRIu64 ": expected the end, got 0x%02x",
+                        c->bytes, (unsigned)got);
+    else if (got < 0)
+        skein_error_set(&c->difference, 0, "console byte %" PRIu64 ": expected 0x%02x, got the end",
+                        c->bytes, (unsigned)expected);
+    else
+        skein_error_set(&c->difference, 0, "console byte %" PRIu64 ": expected 0x%02x, got 0x%02x",
+                        c->bytes, (unsigned)expected, (unsigned)got);
+}
+
+size_t skein_console_check_next(struct skein_console_check *c, char *buf, size_t size) {
+    char recorded[4096];
+    if (c->replayed_fd < 0)
+        c->replayed_fd = open(c->replayed_path, O_RDONLY | O_CLOEXEC);
+    if (c->replayed_fd < 0 || c->differs)
+        return 0;
+    if (size > sizeof(recorded))
+        size = sizeof(recorded);
+    ssize_t got = pread(c->replayed_fd, buf, size, (off_t)c->bytes);
+    if (got <= 0)
+        return 0;
+    ssize_t have = pread(c->recorded_fd, recorded, (size_t)got, (off_t)c->bytes);
+    size_t known = have > 0 ? (size_t)have : 0;
+    size_t same = 0;
+    while (same < known && buf[same] == recorded[same])
+        same++;
+    c->bytes += same;
+    if (same < (size_t)got)
+        differ(c, same < known ? (unsigned char)recorded[same] : -1, (unsigned char)buf[same]);
+    return same;
+}
+
+void skein_console_check_finish(struct skein_console_check *c) {
+    unsigned char byte;
+    if (!c->differs && pread(c->recorded_fd, &byte, 1, (off_t)c->bytes) == 1)
+        differ(c, byte, -1);
+}
