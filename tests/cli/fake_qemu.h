@@ -1,0 +1,54 @@
+/*
+ * A small program that stands in for QEMU in the tests of the CLI: the same command line, QMP,
+ * console and session, and a made-up guest whose events are a function of the number of vCPUs.
+ *
+ * FAKE_QEMU in the environment says how it misbehaves:
+ *   ""         it does not
+ *   norecorder -object help lists no recorder
+ *   nostart    complains and exits before it opens the session
+ *   refuse     the recorder refuses (FAILED, with a message), or QMP's object-add does
+ *   never      the guest ends before the recording begins
+ *   wait       the guest runs until it is told to stop
+ *   crash      killed in mid-recording (SIGKILL to itself); in replay: by SIGSEGV, in mid-replay
+ *   diverge    replay: a divergence at vCPU 1, slice 7, tick 9
+ *   console    replay: another console byte
+ *   foreign    replay: refuses the snapshot as another machine's
+ */
+#ifndef SKEIN_TESTS_CLI_FAKE_QEMU_H
+#define SKEIN_TESTS_CLI_FAKE_QEMU_H
+
+#include <stdbool.h>
+
+#include "pipeline/session_map.h"
+
+struct fake_object {
+    char session[512];
+    char snapshot[512];
+    char console[512];
+    char start[32];
+};
+
+struct fake_qemu {
+    const char *mode;
+    int console_fd; /* the guest's serial line; -1: none */
+    int qmp_fd;
+    bool has_recorder;
+    bool has_replayer;
+    struct fake_object object;
+    struct skein_session *session;
+    const char *why_not; /* the object was refused */
+};
+
+bool fake_mode(const struct fake_qemu *q, const char *mode);
+
+/* "KEY=VALUE" out of a comma-separated list; "" when it is not there. */
+void fake_option(const char *list, const char *key, char *value, size_t size);
+
+/* Records the made-up guest from start to end, or replays it; the exit code. */
+int fake_record(struct fake_qemu *q);
+int fake_replay(struct fake_qemu *q);
+
+/* Answers what came over QMP. True: it is time to end. added: an object-add came. */
+bool fake_qmp(struct fake_qemu *q, bool *added);
+
+#endif
