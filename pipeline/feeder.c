@@ -1,0 +1,219 @@
+#include "pipeline/feeder.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pipeline/atomics.h"
+#include "pipeline/block_cache.h"
+#include "pipeline/cut.h"
+#include "pipeline/reader_shared.h"
+#include "pipeline/shard.h"
+#include "pipeline/shard_layout.h"
+
+#define NAP_NS 200000
+#define BATCH_EVENTS 1024
+
+/* One shard's way from the recording into the session. */
+struct lane {
+    struct skein_reader *reader;
+    struct skein_shard_writer writer;
+    uint64_t last_tick; /* the last one to feed */
+    bool closed;
+    bool pending; /* `event` waits for room */
+    struct skein_event event;
+};
+
+struct skein_feeder {
+    struct skein_session *session;
+    struct skein_block_cache *cache;
+    uint32_t shard_count;
+    struct lane lanes[SKEIN_MAX_SHARDS];
+    pthread_t thread;
+    pthread_mutex_t lock; /* of what follows */
+    bool stop;
+    struct skein_feeder_status status;
+};
+
+/* Whether an append of the record will not wait: it, and a pad that is smaller, fit. */
+static bool has_room(struct skein_shard_writer *w, const struct skein_record *rec) {
+    const uint64_t need = 2u * rec->size_bytes, ring = w->mask + 1;
+
+    if (w->head + need - w->cached_tail <= ring) {
+        return true;
+    }
+    /* Pairs with the release in skein_shard_release(). */
+    w->cached_tail = skein_load_acquire_64(&w->mem->tail);
+    return w->head + need - w->cached_tail <= ring;
+}
+
+/* Feeds what fits, up to a batch; the number of events, or negative errno. */
+static int feed(struct lane *l, struct skein_error *err) {
+    int fed = 0;
+
+    while (fed < BATCH_EVENTS && l->writer.tick < l->last_tick) {
+        if (!l->pending) {
+            int rc = skein_reader_next(l->reader, &l->event, err);
+            if (rc < 0) {
+                return rc;
+            }
+            if (rc == 0 || l->event.tick != l->writer.tick + 1) {
+                return skein_error_set(err, -EBADMSG, "shard %u lacks its event %llu",
+                                       l->writer.mem->shard_id,
+                                       (unsigned long long)l->writer.tick + 1);
+            }
+            l->pending = true;
+        }
+        const struct skein_record *rec = l->event.record;
+        if (!has_room(&l->writer, rec)) {
+            break;
+        }
+        skein_shard_append(&l->writer, rec->kind, rec->flags, rec->arg, rec + 1,
+                           rec->size_bytes - sizeof(*rec));
+        l->pending = false;
+        fed++;
+    }
+    skein_shard_publish(&l->writer);
+    if (l->writer.tick == l->last_tick && !l->closed) {
+        skein_shard_close(&l->writer);
+        l->closed = true;
+    }
+    return fed;
+}
+
+/* One round over all shards. Negative errno; 0: nothing could be done now; 1: something was. */
+static int round_of(struct skein_feeder *f, uint64_t *fed, bool *open, struct skein_error *err) {
+    int any = 0;
+
+    *open = false;
+    for (uint32_t i = 0; i < f->shard_count; i++) {
+        if (f->lanes[i].closed) {
+            continue;
+        }
+        int n = feed(&f->lanes[i], err);
+        if (n < 0) {
+            return n;
+        }
+        *fed += (uint64_t)n;
+        any |= n != 0;
+        *open |= !f->lanes[i].closed;
+    }
+    return any;
+}
+
+static void *run(void *opaque) {
+    const struct timespec nap = {.tv_nsec = NAP_NS};
+    struct skein_feeder *f = opaque;
+    struct skein_error err = {""};
+    bool open = true, stop = false;
+    uint64_t fed = 0;
+    int rc = 0;
+
+    while (open && !stop && rc >= 0) {
+        rc = round_of(f, &fed, &open, &err);
+        pthread_mutex_lock(&f->lock);
+        f->status.events_fed = fed;
+        stop = f->stop;
+        pthread_mutex_unlock(&f->lock);
+        if (rc == 0 && open) {
+            nanosleep(&nap, NULL);
+        }
+    }
+    pthread_mutex_lock(&f->lock);
+    f->status.state =
+        rc < 0 ? SKEIN_FEEDER_FAILED : (open ? SKEIN_FEEDER_RUNNING : SKEIN_FEEDER_DONE);
+    f->status.error = err;
+    pthread_mutex_unlock(&f->lock);
+    return NULL;
+}
+
+static int open_lane(struct skein_feeder *f, const struct skein_feeder_opts *opts, uint32_t shard,
+                     uint64_t last_tick, struct skein_error *err) {
+    struct lane *l = &f->lanes[shard];
+    size_t bytes;
+    void *mem = skein_session_shard(f->session, shard, &bytes);
+    int rc = skein_shard_writer_open(&l->writer, mem, bytes);
+
+    if (rc != 0) {
+        return skein_error_set(err, rc, "shard %u of the session is damaged", shard);
+    }
+    l->last_tick = last_tick;
+    return skein_reader_open_shared(opts->recording, f->cache, shard, 1, &l->reader, err);
+}
+
+static int prepare(struct skein_feeder *f, const struct skein_feeder_opts *opts,
+                   struct skein_error *err) {
+    struct skein_session_header *header = skein_session_header(opts->session);
+    struct skein_clock cut;
+    bool truncated = false;
+    int rc;
+
+    f->shard_count = skein_recording_shard_count(opts->recording);
+    if (header->shard_count != f->shard_count || header->mode != SKEIN_MODE_REPLAY) {
+        return skein_error_set(err, -EINVAL, "the session is not one for replaying this recording");
+    }
+    if (skein_block_cache_create(opts->recording, &f->cache) != 0) {
+        return skein_error_set(err, -ENOMEM, "out of memory");
+    }
+    rc = skein_cut_find(opts->recording, &cut, &truncated, err);
+    for (uint32_t i = 0; i < f->shard_count && rc == 0; i++) {
+        rc = open_lane(f, opts, i, cut.tick[i], err);
+        f->status.events_total += cut.tick[i];
+    }
+    f->status.truncated = truncated;
+    header->truncated = truncated;
+    return rc;
+}
+
+static void release(struct skein_feeder *f) {
+    for (uint32_t i = 0; i < f->shard_count; i++) {
+        skein_reader_close(f->lanes[i].reader);
+    }
+    skein_block_cache_free(f->cache);
+    pthread_mutex_destroy(&f->lock);
+    free(f);
+}
+
+int skein_feeder_start(const struct skein_feeder_opts *opts, struct skein_feeder **out,
+                       struct skein_error *err) {
+    struct skein_feeder *f = calloc(1, sizeof(*f));
+    int rc;
+
+    if (f == NULL) {
+        return skein_error_set(err, -ENOMEM, "out of memory");
+    }
+    pthread_mutex_init(&f->lock, NULL);
+    f->session = opts->session;
+    rc = prepare(f, opts, err);
+    if (rc == 0) {
+        rc = -pthread_create(&f->thread, NULL, run, f);
+        if (rc != 0) {
+            skein_error_sys(err, rc, "cannot start the feeder");
+        }
+    }
+    if (rc != 0) {
+        release(f);
+        return rc;
+    }
+    *out = f;
+    return 0;
+}
+
+void skein_feeder_poll(struct skein_feeder *f, struct skein_feeder_status *status) {
+    pthread_mutex_lock(&f->lock);
+    *status = f->status;
+    pthread_mutex_unlock(&f->lock);
+}
+
+void skein_feeder_free(struct skein_feeder *f) {
+    if (f == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&f->lock);
+    f->stop = true;
+    pthread_mutex_unlock(&f->lock);
+    pthread_join(f->thread, NULL);
+    release(f);
+}
