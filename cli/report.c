@@ -67,7 +67,7 @@ static void text_events(FILE *out, const struct skein_manifest *m) {
     if (shown_shards(m) > 0)
         fprintf(out, " %10s", "devices");
     fprintf(out, " %12s\n", "bytes");
-    for (uint8_t kind = 1; kind < SKEIN_KIND_COUNT; kind++)
+    for (uint8_t kind = 1; kind < (uint8_t)SKEIN_KIND_COUNT; kind++)
         if (skein_stats_kind(&m->stats, kind) > 0)
             text_kind(out, m, kind);
     fprintf(out, "  %-10s %12" PRIu64, "all", skein_stats_events(&m->stats));
@@ -147,7 +147,7 @@ static void json_what(struct skein_json *j, const char *dir, const struct skein_
 static void json_kinds(struct skein_json *j, const char *name, const struct skein_manifest *m,
                        int64_t shard) {
     skein_json_open(j, name, '{');
-    for (uint8_t kind = 1; kind < SKEIN_KIND_COUNT; kind++) {
+    for (uint8_t kind = 1; kind < (uint8_t)SKEIN_KIND_COUNT; kind++) {
         uint64_t n = shard < 0 ? skein_stats_kind(&m->stats, kind) : m->stats.events[shard][kind];
         if (skein_stats_kind(&m->stats, kind) > 0)
             skein_json_u64(j, skein_kind_name(kind), n);

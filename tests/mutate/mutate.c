@@ -233,9 +233,9 @@ static void rewrite_segments(struct mutation *m) {
 }
 
 /* Flips a bit of the kernel's banner in the raw snapshot. */
-static void change_banner(const char *raw, uint64_t n) {
+static void change_banner(const char *path, uint64_t n) {
     static const char banner[] = "Linux version ";
-    int fd = open(raw, O_RDWR);
+    int fd = open(path, O_RDWR);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0)
         die("cannot open the raw snapshot");
@@ -251,19 +251,20 @@ static void change_banner(const char *raw, uint64_t n) {
     close(fd);
 }
 
+static char raw[64]; /* the raw snapshot */
+
+static void remove_raw(void) {
+    unlink(raw);
+}
+
 static void rewrite_snapshot(struct mutation *m) {
-    char raw[] = "/dev/shm/skein-mutate-XXXXXX";
-    int fd = mkstemp(raw);
-    if (fd < 0)
-        die("cannot make a temporary file");
-    close(fd);
-    unlink(raw); /* for the name alone: expanding makes the file */
+    snprintf(raw, sizeof(raw), "/dev/shm/skein-mutate-%d", (int)getpid());
+    atexit(remove_raw);
     check(m, skein_snapshot_expand(m->src, &m->manifest, raw, &m->err));
     if (m->change == SNAPSHOT)
         change_banner(raw, m->n);
     check(m, skein_snapshot_compress(raw, m->dst, &m->manifest.snapshot,
                                      &m->manifest.snapshot_raw_bytes, &m->err));
-    unlink(raw);
 }
 
 static void copy_console(const struct mutation *m) {
