@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from lab import Failed, Skipped, need, verdict_line
+from lab import Failed, Skipped, last_lines, need, verdict_line
 
 CASES = {}  # name -> Case
 READY = "console:SKEIN-READY"
@@ -146,7 +146,8 @@ def start_forever(lab, **kw):
     p = lab.start(*lab.record_args("forever", start=READY, **kw))
     lab.wait_for(p, "SKEIN-READY")
     time.sleep(4)
-    need(p.poll() is None, "skein record has ended: %s" % lab.finish(p).err if p.poll() else "")
+    if p.poll() is not None:
+        raise Failed("skein record has ended: %s" % last_lines(lab.finish(p).err))
     return p
 
 

@@ -23,7 +23,7 @@ def need(condition, why):
         raise Failed(why)
 
 
-def last_lines(text, count=3):
+def last_lines(text, count=2):
     return " / ".join(line.strip() for line in text.strip().splitlines()[-count:])
 
 
