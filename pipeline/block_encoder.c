@@ -7,7 +7,7 @@
 #include "pipeline/block_shape.h"
 #include "proto/skein.pb-c.h"
 
-#define DEFAULT_LEVEL 3
+#define DEFAULT_LEVEL 1 /* higher ones take twice the time for a few per cent */
 
 /* Columns by their offset in the message, in units of 8 bytes: where capacities are kept. */
 #define CAPACITY_COUNT (sizeof(Skein__ShardColumns) / 8)
@@ -65,6 +65,9 @@ static int column_put(struct skein_column *column, size_t *capacity, uint64_t va
 }
 
 static int bytes_put(struct skein_column *column, size_t *capacity, const void *bytes, size_t n) {
+    if (n == 0) {
+        return 0;
+    }
     if (reserve(&column->data, capacity, column->count + n, 1) != 0) {
         return -ENOMEM;
     }

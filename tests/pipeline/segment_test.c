@@ -21,8 +21,8 @@ static struct small make_small(void) {
     struct small s;
 
     fixture_dir(s.dir);
-    s.h = history_make(9, 3, 60, 1);
-    fixture_record(s.dir, &s.h, s.h.count, 2000, 1 << 20);
+    s.h = history_make(9, 3, 30, 1);
+    fixture_record(s.dir, &s.h, s.h.count, 800, 1 << 20);
     snprintf(s.path, sizeof(s.path), "%s/segments/000001.skn", s.dir);
     s.bytes = fixture_read(s.path, &s.size);
     return s;

@@ -162,6 +162,7 @@ Test(shard, bad_records_are_reported) {
     skein_shard_publish(&f.w);
     cr_assert_null(skein_shard_peek(&f.r, &cursor, &bad));
     cr_assert(bad);
+    free(f.mem);
 
     f = open_shard();
     cursor = 0;
