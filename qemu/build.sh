@@ -1,7 +1,8 @@
 #!/bin/bash
 # Builds QEMU with our patches ("patched") or without ("stock") in Skein's cache and prints the
 # program's path. ./dev calls it after it has installed what is needed.
-#   qemu/build.sh patched|stock
+#   qemu/build.sh patched|stock [if-built]
+# With if-built, prints nothing and builds nothing when it is not there yet.
 # SKEIN_QEMU_SRC names a source tree of QEMU 10.0 to use (it is copied) instead of Debian's.
 set -euo pipefail
 shopt -s inherit_errexit
@@ -17,7 +18,7 @@ root=$(dirname "$(dirname "$(realpath "$0")")")
 flavour=${1:-}
 case $flavour in
     patched | stock) ;;
-    *) die "usage: qemu/build.sh patched|stock" ;;
+    *) die "usage: qemu/build.sh patched|stock [if-built]" ;;
 esac
 
 # Where our files go in QEMU's tree; the patches add the line that builds this folder.
@@ -132,5 +133,8 @@ tree_key=$(contents_of "${patches[@]}" |
 ours=()
 [ "$flavour" = stock ] || ours=("$root"/qemu/src/* "${pipeline_files[@]}")
 binary_key=$(contents_of "${ours[@]}" | key_of "$tree_key")
+if [ "${2:-}" = if-built ] && [ ! -e "$cache/qemu-$flavour-$binary_key" ]; then
+    exit 0
+fi
 cached "qemu-$flavour" "$binary_key" make_binary
 echo "$made/qemu-system-x86_64"

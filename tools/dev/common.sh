@@ -29,7 +29,7 @@ need_space() {
 # whether the disk is full.
 run_logged() {
     local name=$1 log
-    log=$cache/log/$1.log
+    log=$cache/log/${1//[^A-Za-z0-9]/-}.log
     shift
     mkdir -p "$cache/log"
     if ! "$@" >"$log" 2>&1 </dev/null; then
@@ -37,6 +37,17 @@ run_logged() {
         [ "$(free_mib "$cache")" -ge 64 ] || die "$name failed: the disk that holds $cache is full"
         die "$name failed; the whole log is $log"
     fi
+}
+
+# The same for what needs the network: one line, since the log would only say so at length.
+run_online() {
+    local name=$1 log
+    log=$cache/log/${1//[^A-Za-z0-9]/-}.log
+    shift
+    mkdir -p "$cache/log"
+    "$@" >"$log" 2>&1 </dev/null && return
+    [ "$(free_mib "$cache")" -ge 64 ] || die "$name failed: the disk that holds $cache is full"
+    die "$name failed: is there a network? $(grep -m 1 '^[EW]:' "$log") (log: $log)"
 }
 
 # sha256 of the arguments' text and of standard input, short enough for a folder's name.

@@ -29,7 +29,7 @@ update_debian_13() {
     options='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
     printf '%s\n' "deb $options $mirror trixie main" "deb-src $options $mirror trixie main" \
         >"$apt/sources.list"
-    run_logged 'the update of the Debian 13 lists (is there a network?)' apt_of_debian_13 update
+    run_online 'the update of the Debian 13 lists' apt_of_debian_13 update
     touch "$apt/updated"
 }
 
@@ -41,13 +41,13 @@ download_qemu_source() {
     say "fetching QEMU's source from Debian 13 (40 MB)"
     need_space 1024
     update_debian_13
-    run_logged 'the download of QEMU (is there a network?)' \
+    run_online 'the download of QEMU' \
         fetch_in "$1" apt_of_debian_13 source --download-only qemu
 }
 
 download_meson() {
     update_debian_13
-    run_logged 'the download of meson (is there a network?)' \
+    run_online 'the download of meson' \
         fetch_in "$1" apt_of_debian_13 download meson
     run_logged 'the unpacking of meson' dpkg-deb -x "$1"/meson_*.deb "$1"
 }
@@ -67,8 +67,8 @@ download_kernel() {
     say "fetching the guest's kernel from Debian 12 (27 MB)"
     need_space 512
     if [ -z "$(newest_kernel_package)" ] || ! download_kernel_package "$1" >/dev/null 2>&1; then
-        run_logged 'the update of the package lists (is there a network?)' update_package_lists
-        run_logged 'the download of the guest kernel (is there a network?)' \
+        run_online 'the update of the package lists' update_package_lists
+        run_online 'the download of the guest kernel' \
             download_kernel_package "$1"
     fi
     run_logged 'the unpacking of the guest kernel' dpkg-deb -x "$1"/linux-image-*.deb "$1/root"

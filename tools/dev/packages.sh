@@ -90,7 +90,7 @@ install_packages() {
         names+=("$name")
     done <<<"$missing"
     need_space 2048
-    run_logged 'the update of the package lists (is there a network?)' update_package_lists
-    run_logged 'the installation of packages' as_root env DEBIAN_FRONTEND=noninteractive \
+    run_online 'the update of the package lists' update_package_lists
+    run_online 'the installation of packages' as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get -q -y --no-install-recommends install "${names[@]}"
 }

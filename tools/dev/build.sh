@@ -1,0 +1,79 @@
+# shellcheck shell=bash disable=SC2154 # from common.sh and dev
+# Builds everything, and says where it is.
+
+build_workspace() {
+    need_space 1024
+    # The end of the log says what failed; on a terminal Bazel's own words are better.
+    (cd "$root" && bazel build //...) || die "the Bazel workspace does not build"
+}
+
+make_kernel() {
+    download_kernel "$1"
+}
+
+make_images() {
+    local kernel_root=$cache/kernel-debian12/root
+    run_logged "the guest's image" "$root/guest/image.sh" "$1/initramfs.cpio.gz"
+    run_logged "the guest's image with disks" \
+        "$root/guest/image.sh" "$1/initramfs-virtio.cpio.gz" "$kernel_root"
+}
+
+# Sets what export_paths and print_paths tell. Quick when all of it is there.
+find_guest() {
+    local key
+    cached kernel debian12 make_kernel
+    kernel=$(echo "$made"/root/boot/vmlinuz-*)
+    key=$(contents_of "$root"/guest/image.sh "$root"/guest/init "$root"/guest/workloads/* |
+        key_of "$(gcc -dumpfullversion)" "$(sha256sum </bin/busybox)" "$kernel")
+    cached guest "$key" make_images
+    initrd=$made/initramfs.cpio.gz
+    initrd_virtio=$made/initramfs-virtio.cpio.gz
+}
+
+build_all() {
+    build_workspace
+    find_guest
+    qemu=$("$root/qemu/build.sh" patched)
+}
+
+# What the tests, the benchmarks and the tool itself go by.
+export_paths() {
+    export SKEIN=$root/bazel-bin/cli/skein SKEIN_QEMU=$qemu
+    export SKEIN_KERNEL=$kernel SKEIN_INITRD=$initrd SKEIN_INITRD_VIRTIO=$initrd_virtio
+    export SKEIN_CACHE=$cache
+    SKEIN_STOCK_QEMU=${SKEIN_STOCK_QEMU:-$("$root/qemu/build.sh" stock if-built)}
+    if [ -n "$SKEIN_STOCK_QEMU" ]; then
+        export SKEIN_STOCK_QEMU
+    fi
+}
+
+print_paths() {
+    local name
+    build_all >&2
+    export_paths
+    for name in SKEIN SKEIN_QEMU SKEIN_KERNEL SKEIN_INITRD SKEIN_INITRD_VIRTIO; do
+        printf 'export %s=%q\n' "$name" "${!name}"
+    done
+}
+
+run_skein() {
+    (cd "$root" && bazel build //cli:skein) || die "the command-line tool does not build"
+    find_guest
+    qemu=$("$root/qemu/build.sh" patched)
+    export_paths
+    cd "$start_folder" || die "the folder that you called from is gone"
+    exec "$SKEIN" "$@"
+}
+
+# Bazel's folders hold read-only files, so its own clean goes first.
+clean() {
+    if command -v bazel >/dev/null && [ -d "$cache/bazel" ]; then
+        (cd "$root" && bazel clean --expunge && bazel shutdown) >/dev/null 2>&1 || true
+    fi
+    rm -f "$root"/bazel-*
+    if [ -d "$cache" ]; then
+        chmod -R u+w "$cache"
+        rm -rf "$cache"
+    fi
+    say "removed $cache"
+}
