@@ -1,0 +1,205 @@
+/*
+ * Port I/O, MMIO and MSRs: reads are values from the log, writes go into the digest. In replay the
+ * devices see nothing of it, except PCI configuration writes, which move the memory map.
+ */
+#include "accel/tcg/skein/state.h"
+
+#include "exec/cputlb.h"
+
+#define PCI_CONFIG_FIRST 0xcf8
+#define PCI_CONFIG_LAST 0xcff
+#define UART_BASE 0x3f8
+#define UART_LCR 3
+#define UART_MCR 4
+#define UART_LCR_DLAB 0x80
+#define UART_MCR_LOOP 0x10
+
+static void io_begin(SkeinCPU *c)
+{
+    c->io_ordinal++;
+    c->in_io = true;
+    if (skein_replaying) {
+        skein_replay_io(c);
+    }
+}
+
+/* User mode that reaches a device makes it act, and perhaps write memory: that takes the token. */
+static void user_io(SkeinCPU *c, uintptr_t ra)
+{
+    if (!c->held && !skein_replaying) {
+        c->walk = SKEIN_WALK_WANTED;
+        cpu_loop_exit_restore(c->cpu, ra);
+    }
+}
+
+void skein_io_end(CPUState *cpu)
+{
+    SkeinCPU *c = cpu->skein;
+
+    if (c && c->in_io) {
+        c->in_io = false;
+    }
+}
+
+uint64_t skein_value(CPUX86State *env, uint32_t source, unsigned size, uint64_t addr,
+                     uint64_t value)
+{
+    SkeinCPU *c = skein_of(env);
+    uint32_t arg = skein_value_arg(source, size, addr);
+
+    if (!c || !c->in_kernel) {
+        return value;
+    }
+    if (skein_replaying) {
+        const struct skein_record *r = skein_replay_next(c, SKEIN_VALUE);
+
+        if (r->arg != arg) {
+            skein_diverged(c, SKEIN_VALUE, r->arg, arg,
+                           "source, size and address of a value (source | size << 8 | addr << 16)");
+        }
+        return *(const uint64_t *)(r + 1);
+    }
+    skein_log(c, SKEIN_VALUE, 0, arg, &value, sizeof(value));
+    return value;
+}
+
+static void digest_write(SkeinCPU *c, uint64_t where, unsigned size, uint64_t value)
+{
+    c->digest = skein_mix(skein_mix(skein_mix(c->digest, where), size), value);
+}
+
+static void console_byte(uint8_t byte)
+{
+    skein_vm.console_bytes++;
+    skein_vm.console_hash = skein_mix(skein_vm.console_hash, byte);
+    qatomic_set(&skein_vm.session->console_bytes, skein_vm.console_bytes);
+    if (skein_vm.console_fd >= 0 && write(skein_vm.console_fd, &byte, 1) != 1) {
+        skein_vm.console_fd = -1; /* nobody reads it any more: the hash still counts */
+    }
+}
+
+/* The guest's console is what it sends to its first UART, outside of loopback tests. */
+void skein_console_port(uint32_t port, unsigned size, uint32_t value)
+{
+    switch (port - UART_BASE) {
+    case 0:
+        if (!(skein_vm.uart_lcr & UART_LCR_DLAB) && !(skein_vm.uart_mcr & UART_MCR_LOOP)) {
+            console_byte(value);
+        }
+        break;
+    case UART_LCR:
+        skein_vm.uart_lcr = value;
+        break;
+    case UART_MCR:
+        skein_vm.uart_mcr = value;
+        break;
+    }
+}
+
+bool skein_port_in_begin(CPUX86State *env, uint32_t port, unsigned size, uint64_t *value,
+                         uintptr_t ra)
+{
+    SkeinCPU *c = skein_of(env);
+
+    if (!c->in_kernel) {
+        user_io(c, ra);
+        return false;
+    }
+    io_begin(c);
+    if (skein_replaying) {
+        *value = skein_value(env, SKEIN_VALUE_PORT, size, port, 0);
+        c->in_io = false;
+        return true;
+    }
+    return false;
+}
+
+void skein_port_in_end(CPUX86State *env, uint32_t port, unsigned size, uint64_t value)
+{
+    skein_io_end(env_cpu(env));
+    skein_value(env, SKEIN_VALUE_PORT, size, port, value);
+}
+
+bool skein_port_out_begin(CPUX86State *env, uint32_t port, unsigned size, uint32_t value,
+                          uintptr_t ra)
+{
+    SkeinCPU *c = skein_of(env);
+
+    if (!c->in_kernel) {
+        user_io(c, ra);
+        return false;
+    }
+    io_begin(c);
+    digest_write(c, port, size, value);
+    skein_console_port(port, size, value);
+    if (skein_replaying) {
+        c->in_io = false;
+        return port < PCI_CONFIG_FIRST || port > PCI_CONFIG_LAST;
+    }
+    return false;
+}
+
+void skein_msr_begin(CPUX86State *env)
+{
+    SkeinCPU *c = skein_of(env);
+
+    if (c && c->in_kernel) {
+        io_begin(c);
+    }
+}
+
+void skein_msr_write(CPUX86State *env, uint32_t index, uint64_t value)
+{
+    SkeinCPU *c = skein_of(env);
+
+    if (c && c->in_kernel) {
+        digest_write(c, 0x10000ull + index, 8, value);
+    }
+}
+
+void skein_x86_io_end(CPUX86State *env)
+{
+    skein_io_end(env_cpu(env));
+}
+
+bool skein_mmio_read_begin(CPUState *cpu, hwaddr phys, unsigned size, uintptr_t ra,
+                           uint64_t *value)
+{
+    SkeinCPU *c = cpu->skein;
+
+    if (!c->in_kernel) {
+        user_io(c, ra);
+        return false;
+    }
+    io_begin(c);
+    if (skein_replaying) {
+        *value = skein_value(skein_env(c), SKEIN_VALUE_MMIO, size, phys, 0);
+        c->in_io = false;
+        return true;
+    }
+    return false;
+}
+
+void skein_mmio_read_end(CPUState *cpu, hwaddr phys, unsigned size, uint64_t value)
+{
+    skein_io_end(cpu);
+    skein_value(cpu_env(cpu), SKEIN_VALUE_MMIO, size, phys, value);
+}
+
+bool skein_mmio_write_begin(CPUState *cpu, hwaddr phys, unsigned size, uint64_t value,
+                            uintptr_t ra)
+{
+    SkeinCPU *c = cpu->skein;
+
+    if (!c->in_kernel) {
+        user_io(c, ra);
+        return false;
+    }
+    io_begin(c);
+    digest_write(c, phys, size, value);
+    if (skein_replaying) {
+        c->in_io = false;
+        return true;
+    }
+    return false;
+}

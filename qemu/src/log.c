@@ -1,0 +1,73 @@
+/*
+ * Appending events to a vCPU's shard. The token is held, so that an event's place among those of
+ * the other shards is known by its slice.
+ */
+#include "accel/tcg/skein/state.h"
+
+/* The replayer looks ahead for positioned events; this many bytes are never without one. */
+#define MARK_EVERY_BYTES (256 * 1024)
+
+int skein_log_peer_gone(void *opaque)
+{
+    /* Nobody drains the shards any more: what was published stays, recording ends here. */
+    return kill(skein_vm.session->skein_pid, 0) != 0 && errno == ESRCH;
+}
+
+void skein_log_run_close(SkeinCPU *c)
+{
+    if (c->run_len) {
+        uint64_t va = c->run_va;
+        uint32_t len = c->run_len;
+
+        c->run_len = 0;
+        skein_shard_append2(&c->writer, SKEIN_USER_READ, 0, len, &va, sizeof(va), c->run, len);
+        c->bytes_since_mark += len;
+    }
+}
+
+void skein_log_bytes(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, const void *fixed,
+                     size_t fixed_len, const void *bytes, size_t len)
+{
+    g_assert(c->held);
+    skein_log_run_close(c);
+    skein_shard_append2(&c->writer, kind, flags, arg, fixed, fixed_len, bytes, len);
+    c->bytes_since_mark += fixed_len + len + sizeof(struct skein_record);
+}
+
+void skein_log(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, const void *payload,
+               size_t len)
+{
+    skein_log_bytes(c, kind, flags, arg, payload, len, NULL, 0);
+}
+
+void skein_log_slice(SkeinCPU *c, uint32_t edge_shard, uint64_t edge_tick)
+{
+    struct skein_token_payload p = {
+        .edge_tick = edge_tick,
+        .position = c->in_io ? c->io_ordinal : skein_icount(c),
+        .digest = skein_digest_slice(c),
+    };
+
+    skein_log(c, SKEIN_TOKEN, c->in_io ? SKEIN_F_AT_IO : 0, edge_shard, &p, sizeof(p));
+    c->slices++;
+    skein_vm.session->slices++;
+    skein_vm.session->edges += edge_shard != SKEIN_SHARD_NONE;
+}
+
+void skein_log_mark(SkeinCPU *c)
+{
+    uint64_t icount = skein_icount(c);
+
+    if (skein_vm.system_scope) {
+        uint64_t p[2] = { icount, skein_digest_here(c) };
+
+        skein_log(c, SKEIN_DIGEST, 0, 0, p, sizeof(p));
+    }
+    skein_log(c, SKEIN_MARK, 0, 0, &icount, sizeof(icount));
+    c->bytes_since_mark = 0;
+}
+
+bool skein_log_mark_due(const SkeinCPU *c)
+{
+    return c->bytes_since_mark > MARK_EVERY_BYTES;
+}

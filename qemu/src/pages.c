@@ -1,0 +1,266 @@
+/*
+ * User-dirty pages: RAM that user mode has written and the kernel has not since overwritten. Only
+ * loads from them are inputs; everything else in RAM is the kernel's own work, or an event.
+ *
+ * A page becomes user-dirty when a vCPU in user mode gets to write it through its TLB. That takes
+ * the token, so no kernel code runs meanwhile; each vCPU's kernel TLB learns of it before its
+ * kernel code runs again (skein_pages_sync). A page becomes clean when the kernel has overwritten
+ * it from its first byte to its last, in order, and no user TLB could write it in between. Replay
+ * keeps the same pages by the same events.
+ */
+#include "accel/tcg/skein/state.h"
+
+#include "exec/cputlb.h"
+#include "exec/target_page.h"
+
+#define NOT_COVERING UINT16_MAX
+
+void skein_pages_init(void)
+{
+    ram_addr_t end = 0;
+    RAMBlock *block;
+
+    RAMBLOCK_FOREACH(block) {
+        end = MAX(end, block->offset + block->max_length);
+    }
+    g_free(skein_vm.pages);
+    skein_vm.page_count = end >> TARGET_PAGE_BITS;
+    skein_vm.pages = g_new0(SkeinPage, skein_vm.page_count);
+    skein_vm.pages_generation = 0;
+}
+
+static SkeinPage *page_of(ram_addr_t ram)
+{
+    uint64_t index = ram >> TARGET_PAGE_BITS;
+
+    g_assert(index < skein_vm.page_count);
+    return &skein_vm.pages[index];
+}
+
+bool skein_page_dirty(ram_addr_t ram)
+{
+    return page_of(ram)->dirty;
+}
+
+void skein_page_mark_dirty(ram_addr_t ram)
+{
+    SkeinPage *page = page_of(ram);
+
+    page->dirty = true;
+    page->sole = false;
+    page->covered = NOT_COVERING;
+    skein_vm.pages_generation++;
+}
+
+static void user_may_write(SkeinCPU *c, ram_addr_t ram, int *prot)
+{
+    SkeinPage *page = page_of(ram);
+
+    if (!c->held) {
+        /* A read: the write, when it comes, fills the TLB again, with the token. */
+        *prot &= ~PAGE_WRITE;
+        return;
+    }
+    page->sole = false;
+    if (!page->dirty) {
+        uint64_t at = ram & TARGET_PAGE_MASK;
+
+        skein_page_mark_dirty(ram);
+        skein_log(c, SKEIN_PAGE_DIRTY, SKEIN_F_USER, 0, &at, sizeof(at));
+    }
+}
+
+void skein_tlb_fill(CPUState *cpu, int mmu_idx, ram_addr_t ram, int *prot, bool *load,
+                    bool *store)
+{
+    SkeinCPU *c = cpu->skein;
+
+    if (skein_vm.system_scope) {
+        return;
+    }
+    if (1 << mmu_idx & SKEIN_USER_IDXMAP) {
+        if ((*prot & PAGE_WRITE) && !skein_replaying) {
+            user_may_write(c, ram, prot);
+        }
+    } else if (1 << mmu_idx & SKEIN_KERNEL_IDXMAP) {
+        *load = *store = page_of(ram)->dirty;
+    }
+}
+
+static void watch_entry(CPUTLBEntry *te, CPUTLBEntryFull *full)
+{
+    if (te->addr_read == -1 || (te->addr_read & TLB_MMIO) ||
+        !page_of((te->addr_read & TARGET_PAGE_MASK) + full->xlat_section)->dirty) {
+        return;
+    }
+    te->addr_read |= TLB_FORCE_SLOW;
+    full->slow_flags[MMU_DATA_LOAD] |= TLB_SKEIN;
+    if (te->addr_write != -1) {
+        qatomic_set(&te->addr_write, te->addr_write | TLB_FORCE_SLOW);
+        full->slow_flags[MMU_DATA_STORE] |= TLB_SKEIN;
+    }
+}
+
+void skein_pages_sync(SkeinCPU *c)
+{
+    CPUTLB *tlb = &c->cpu->neg.tlb;
+
+    if (c->pages_seen == skein_vm.pages_generation) {
+        return;
+    }
+    c->pages_seen = skein_vm.pages_generation;
+    qemu_spin_lock(&tlb->c.lock);
+    for (int idx = 0; idx < NB_MMU_MODES; idx++) {
+        if (1 << idx & SKEIN_KERNEL_IDXMAP & tlb->c.dirty) {
+            size_t n = tlb->f[idx].mask / sizeof(CPUTLBEntry) + 1;
+
+            for (size_t i = 0; i < n; i++) {
+                watch_entry(&tlb->f[idx].table[i], &tlb->d[idx].fulltlb[i]);
+            }
+            for (size_t i = 0; i < CPU_VTLB_SIZE; i++) {
+                watch_entry(&tlb->d[idx].vtable[i], &tlb->d[idx].vfulltlb[i]);
+            }
+        }
+    }
+    qemu_spin_unlock(&tlb->c.lock);
+}
+
+static bool entry_writes(const CPUTLBEntry *te, uintptr_t host)
+{
+    uint64_t va = te->addr_write;
+
+    return va != -1 && !(va & (TLB_INVALID_MASK | TLB_MMIO)) &&
+           (va & TARGET_PAGE_MASK) + te->addend == host;
+}
+
+static bool user_tlb_writes(CPUState *cpu, uintptr_t host)
+{
+    CPUTLB *tlb = &cpu->neg.tlb;
+    bool found = false;
+
+    qemu_spin_lock(&tlb->c.lock);
+    for (int idx = MMU_USER64_IDX; idx <= MMU_USER32_IDX && !found; idx++) {
+        size_t n = tlb->f[idx].mask / sizeof(CPUTLBEntry) + 1;
+
+        if (!(tlb->c.dirty & 1 << idx)) {
+            continue;
+        }
+        for (size_t i = 0; i < n && !found; i++) {
+            found = entry_writes(&tlb->f[idx].table[i], host);
+        }
+        for (size_t i = 0; i < CPU_VTLB_SIZE && !found; i++) {
+            found = entry_writes(&tlb->d[idx].vtable[i], host);
+        }
+    }
+    qemu_spin_unlock(&tlb->c.lock);
+    return found;
+}
+
+static bool any_user_tlb_writes(ram_addr_t ram)
+{
+    uintptr_t host = (uintptr_t)qemu_map_ram_ptr(NULL, ram & TARGET_PAGE_MASK);
+    CPUState *cpu;
+
+    CPU_FOREACH(cpu) {
+        if (user_tlb_writes(cpu, host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The kernel has overwritten the page: is it its own again? The recorder knows, replay is told. */
+static void covered(SkeinCPU *c, SkeinPage *page, ram_addr_t ram)
+{
+    uint64_t at = ram & TARGET_PAGE_MASK;
+    bool clean = page->sole;
+
+    page->covered = NOT_COVERING;
+    if (skein_replaying) {
+        const struct skein_record *r = skein_replay_next(c, SKEIN_PAGE_CLEAN);
+        uint64_t expected = *(const uint64_t *)(r + 1);
+
+        if (expected != at) {
+            skein_diverged(c, SKEIN_PAGE_CLEAN, expected, at, "page overwritten by the kernel");
+        }
+        clean = r->arg;
+    } else {
+        skein_log(c, SKEIN_PAGE_CLEAN, 0, clean, &at, sizeof(at));
+    }
+    page->dirty = !clean;
+}
+
+void skein_store(CPUState *cpu, ram_addr_t ram, unsigned size)
+{
+    SkeinCPU *c = cpu->skein;
+    SkeinPage *page = page_of(ram);
+    unsigned offset = ram & ~TARGET_PAGE_MASK;
+
+    if (!c || !page->dirty || !c->in_kernel) {
+        return;
+    }
+    if (offset == 0) {
+        page->covered = 0;
+        page->sole = skein_replaying || !any_user_tlb_writes(ram);
+    }
+    if (offset != page->covered) {
+        page->covered = NOT_COVERING;
+        return;
+    }
+    page->covered += size;
+    if (page->covered == TARGET_PAGE_SIZE) {
+        covered(c, page, ram);
+    }
+}
+
+static void load_record(SkeinCPU *c, vaddr addr, unsigned size, uint64_t value)
+{
+    if (c->run_len && (addr != c->run_va + c->run_len || c->run_len + size > SKEIN_RUN_MAX)) {
+        skein_log_run_close(c);
+    }
+    if (!c->run_len) {
+        c->run_va = addr;
+    }
+    memcpy(c->run + c->run_len, &value, size);
+    c->run_len += size;
+}
+
+static uint64_t load_replay(SkeinCPU *c, vaddr addr, unsigned size)
+{
+    uint64_t value = 0;
+
+    if (c->run_pos == c->run_len) {
+        const struct skein_record *r = skein_replay_next(c, SKEIN_USER_READ);
+        uint64_t va = *(const uint64_t *)(r + 1);
+
+        if (va != addr) {
+            skein_diverged(c, SKEIN_USER_READ, va, addr, "address of a read from user memory");
+        }
+        c->run_va = va;
+        c->run_len = r->arg;
+        c->run_pos = 0;
+        memcpy(c->run, (const uint8_t *)(r + 1) + sizeof(va), r->arg);
+    }
+    if (addr != c->run_va + c->run_pos || size > c->run_len - c->run_pos) {
+        skein_diverged(c, SKEIN_USER_READ, c->run_va + c->run_pos, addr,
+                       "address within a read from user memory");
+    }
+    memcpy(&value, c->run + c->run_pos, size);
+    c->run_pos += size;
+    return value;
+}
+
+uint64_t skein_load(CPUState *cpu, vaddr addr, unsigned size, ram_addr_t ram0, ram_addr_t ram1,
+                    uint64_t value)
+{
+    SkeinCPU *c = cpu->skein;
+
+    if (!c || !c->in_kernel || (!skein_page_dirty(ram0) && !skein_page_dirty(ram1))) {
+        return value;
+    }
+    if (skein_replaying) {
+        return load_replay(c, addr, size);
+    }
+    load_record(c, addr, size, value);
+    return value;
+}

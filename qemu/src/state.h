@@ -1,0 +1,213 @@
+/*
+ * The state behind the hooks: one SkeinCPU per vCPU, one SkeinVM. Nothing outside this folder
+ * includes this file.
+ */
+#ifndef ACCEL_TCG_SKEIN_STATE_H
+#define ACCEL_TCG_SKEIN_STATE_H
+
+#include "qemu/osdep.h"
+#include "cpu.h"
+#include "exec/exec-all.h"
+#include "exec/ramblock.h"
+#include "qemu/atomic.h"
+#include "qemu/main-loop.h"
+
+#include "accel/tcg/skein/hooks.h"
+#include "accel/tcg/skein/x86.h"
+#include "pipeline/event.h"
+#include "pipeline/session.h"
+#include "pipeline/shard.h"
+
+/* A run of USER_READ bytes is closed at this size, so that a record stays small. */
+#define SKEIN_RUN_MAX 1024u
+/* Words of an FPU image: see fpu.c. */
+#define SKEIN_FPU_WORDS 86u
+/* MMU indices used by kernel-mode data accesses, by user mode, and by instruction fetches. */
+#define SKEIN_KERNEL_IDXMAP ((1 << MMU_KSMAP64_IDX) | (1 << MMU_KSMAP32_IDX) | \
+                             (1 << MMU_KNOSMAP64_IDX) | (1 << MMU_KNOSMAP32_IDX))
+#define SKEIN_USER_IDXMAP ((1 << MMU_USER64_IDX) | (1 << MMU_USER32_IDX))
+/* No position is further away than this; it keeps the budget's subtraction from overflowing. */
+#define SKEIN_FAR (INT64_MAX / 2)
+
+/* A user-mode page walk that needs the token, across the retry of its instruction. */
+enum skein_walk { SKEIN_WALK_NONE, SKEIN_WALK_WANTED, SKEIN_WALK_READY, SKEIN_WALK_RUNNING };
+
+typedef struct SkeinCPU {
+    CPUState *cpu;
+    uint32_t id;        /* shard */
+    int64_t limit;      /* icount at which cpu->skein_left reaches 0 */
+    bool in_kernel;     /* between ENTRY and the return to user mode; system scope: always */
+    bool held;          /* record: this thread holds the token */
+    bool woke;          /* left HLT, not yet an event */
+    bool paused;        /* executed PAUSE since the last gate */
+    bool polluted;      /* the kernel's TLB was touched outside of kernel execution */
+    bool fpu_pending;   /* user mode may have changed the FPU since the kernel last looked */
+    bool in_io;         /* inside a port, MMIO or MSR access */
+    bool fill_took;     /* the TLB fill under way took the token itself */
+    enum skein_walk walk;
+    bool entry_pending; /* SYSCALL executed; its ENTRY waits for the token */
+    uint32_t entry_arg;
+    struct skein_entry_payload entry;
+    uint64_t io_ordinal;
+    uint64_t exits;  /* kernel exits */
+    uint64_t digest; /* chained over kernel exits and device writes */
+    uint64_t slices;
+    uint64_t pages_seen; /* generation of user-dirty pages that this TLB knows */
+    uint64_t user[SKEIN_SLOT_COUNT]; /* user state when the kernel was left */
+    uint64_t fpu[SKEIN_FPU_WORDS];   /* the image last logged */
+
+    /* USER_READ bytes: being gathered (record) or used up (replay). */
+    uint64_t run_va;
+    uint32_t run_len;
+    uint32_t run_pos;
+    uint8_t run[SKEIN_RECORD_MAX_BYTES];
+    uint64_t bytes_since_mark;
+
+    struct skein_shard_writer writer; /* record */
+
+    struct skein_shard_reader reader; /* replay */
+    uint64_t cursor;                  /* first byte not consumed */
+    uint64_t tick;                    /* of the last event consumed */
+    uint64_t unreleased;              /* events consumed whose room the feeder has not got back */
+    uint64_t stop;                    /* icount of the next positioned event; UINT64_MAX unknown */
+    bool ended;                       /* END was met, or the log ended */
+    bool halted;                      /* in HLT, until the log wakes it */
+} SkeinCPU;
+
+typedef struct SkeinPage {
+    uint8_t dirty;      /* user mode has written it, the kernel has not overwritten it all since */
+    uint8_t sole;       /* record: no user TLB could write it since coverage began */
+    uint16_t covered;   /* bytes overwritten in sequence from the start */
+} SkeinPage;
+
+typedef struct SkeinVM {
+    struct skein_session_header *session;
+    size_t session_bytes;
+    bool system_scope;
+    bool active;
+    uint32_t cpu_count;
+    uint32_t device_shard;
+    SkeinCPU *cpus; /* cpu_count of them */
+
+    /* The device threads' shard; whoever holds the token for them owns it. */
+    struct skein_shard_writer device_writer;
+    struct skein_shard_reader device_reader;
+    uint64_t device_cursor;
+    uint64_t device_tick;
+    bool device_ended;
+
+    /* Replay: who gave the token up last, and at which tick. */
+    uint32_t released_shard;
+    uint64_t released_tick;
+
+    SkeinPage *pages; /* by RAM offset */
+    uint64_t page_count;
+    uint64_t pages_generation;
+
+    int console_fd;
+    uint8_t uart_lcr;
+    uint8_t uart_mcr;
+    uint64_t console_bytes;
+    uint64_t console_hash;
+} SkeinVM;
+
+extern SkeinVM skein_vm;
+
+static inline SkeinCPU *skein_of(CPUX86State *env)
+{
+    return env_cpu(env)->skein;
+}
+
+static inline CPUX86State *skein_env(SkeinCPU *c)
+{
+    return cpu_env(c->cpu);
+}
+
+static inline uint64_t skein_icount(SkeinCPU *c)
+{
+    return (uint64_t)(c->limit - c->cpu->skein_left);
+}
+
+static inline bool skein_user_mode(SkeinCPU *c)
+{
+    return (skein_env(c)->hflags & HF_CPL_MASK) == 3 || (skein_env(c)->eflags & VM_MASK);
+}
+
+static inline uint64_t skein_mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0x9e3779b97f4a7c15ull;
+    return h ^ h >> 29;
+}
+
+/* token.c */
+bool skein_token_acquire(SkeinCPU *c);     /* true when it slept; logs the slice's start */
+bool skein_token_try(SkeinCPU *c);
+void skein_token_release(SkeinCPU *c);
+bool skein_token_yield(SkeinCPU *c);       /* true when another took it meanwhile */
+bool skein_token_wanted(void);             /* somebody waits */
+bool skein_token_overdue(void);            /* somebody has waited for long */
+void skein_token_lend(SkeinCPU *c);
+void skein_token_unlend(SkeinCPU *c);
+void skein_token_device_acquire(void);
+void skein_token_device_release(void);
+void skein_token_reset(void);
+
+/* log.c: appending to this vCPU's shard; closes an open USER_READ run first. */
+void skein_log(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, const void *payload,
+               size_t len);
+void skein_log_bytes(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, const void *fixed,
+                     size_t fixed_len, const void *bytes, size_t len);
+void skein_log_run_close(SkeinCPU *c);
+void skein_log_slice(SkeinCPU *c, uint32_t edge_shard, uint64_t edge_tick);
+int skein_log_peer_gone(void *opaque); /* skein_shard_writer.on_full */
+
+void skein_log_mark(SkeinCPU *c);
+bool skein_log_mark_due(const SkeinCPU *c);
+
+/* entry.c */
+void skein_user_capture(CPUX86State *env, uint64_t slot[SKEIN_SLOT_COUNT]);
+void skein_entry_capture(SkeinCPU *c, uint32_t arg, uint64_t error, uint64_t next_ip);
+void skein_entry_append(SkeinCPU *c);
+void skein_entry_apply(SkeinCPU *c, const struct skein_record *r);
+void skein_kernel_enter(SkeinCPU *c);
+void skein_kernel_exit(SkeinCPU *c);
+void skein_interrupt_apply(SkeinCPU *c, uint32_t arg);
+
+/* digest.c */
+uint64_t skein_digest_here(SkeinCPU *c);
+uint64_t skein_digest_slice(SkeinCPU *c);
+uint64_t skein_digest_ram(void);
+
+/* pages.c */
+void skein_pages_init(void);
+void skein_page_mark_dirty(ram_addr_t page);
+void skein_pages_sync(SkeinCPU *c); /* this vCPU's kernel TLB learns which pages to watch */
+
+/* tlb.c */
+void skein_tlb_reset(SkeinCPU *c);
+
+/* io.c */
+void skein_console_port(uint32_t port, unsigned size, uint32_t value);
+
+/* fpu.c */
+void skein_fpu_load(SkeinCPU *c, const struct skein_record *r);
+
+/* replay.c */
+const struct skein_record *skein_replay_next(SkeinCPU *c, uint8_t kind);
+void skein_replay_io(SkeinCPU *c);
+G_NORETURN void skein_diverged(SkeinCPU *c, uint8_t kind, uint64_t expected, uint64_t got,
+                               const char *fmt, ...) G_GNUC_PRINTF(5, 6);
+
+/* dma.c */
+void skein_dma_hook(bool on);
+
+/* snapshot.c */
+bool skein_snapshot_save(const char *path, Error **errp);
+bool skein_snapshot_load(const char *path, Error **errp);
+
+/* control.c */
+void skein_finish(enum skein_end end);
+void skein_fail(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+#define SKEIN_CONTROL_PORT 0x5ce0
+
+#endif

@@ -1,0 +1,242 @@
+/*
+ * The kernel token: whoever executes in kernel mode, or changes memory that the kernel sees, holds
+ * it. Its hand-offs are the only edges between shards.
+ *
+ * One word says who has it. A waiter spins for about as long as slices last, then sleeps; when it
+ * has waited for long it is overdue: the owner is kicked out of its translation blocks to yield,
+ * and does not take the token back before the others had it. The owner that finds the token free
+ * and was the last to hold it continues its slice: no event, no system call.
+ */
+#include "accel/tcg/skein/state.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+#include "qemu/timer.h"
+
+#define FREE 0u
+#define LENT 0x80000000u
+/* Slices of a busy kernel last 5 to 10 µs here: waiting longer than a few of them is for sleep. */
+#define SPIN_NS 40000
+#define OVERDUE_NS 200000
+#define PARK_NS 500000
+
+static struct {
+    uint32_t word QEMU_ALIGNED(64); /* FREE, or shard + 1, or that | LENT */
+    uint32_t parked;
+    uint32_t waiting QEMU_ALIGNED(64);
+    uint32_t overdue;
+    /* Written by the owner before it gives the word up, read by the next one after it took it. */
+    uint32_t last_shard QEMU_ALIGNED(64);
+    uint64_t last_tick;
+} token = { .last_shard = SKEIN_SHARD_NONE };
+
+void skein_token_reset(void)
+{
+    token.word = FREE;
+    token.last_shard = SKEIN_SHARD_NONE;
+    token.last_tick = 0;
+}
+
+bool skein_token_wanted(void)
+{
+    return qatomic_read(&token.waiting) != 0;
+}
+
+bool skein_token_overdue(void)
+{
+    return qatomic_read(&token.overdue) != 0;
+}
+
+static void futex_wait(uint32_t *word, uint32_t value)
+{
+    struct timespec timeout = { .tv_nsec = PARK_NS };
+
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &timeout, NULL, 0);
+}
+
+static void set_word(uint32_t value)
+{
+    /* A full barrier: pairs with the increment of `parked` before a sleeper looks at the word. */
+    qatomic_xchg(&token.word, value);
+    if (qatomic_read(&token.parked)) {
+        syscall(SYS_futex, &token.word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    }
+}
+
+static void kick_owner(uint32_t word)
+{
+    uint32_t shard = (word & ~LENT) - 1;
+
+    if (word != FREE && shard < skein_vm.cpu_count) {
+        /* Ends the chain of translation blocks; the gate does the rest. */
+        qatomic_set(&skein_vm.cpus[shard].cpu->neg.icount_decr.u16.high, -1);
+    }
+}
+
+/* Takes a free token, unless this shard had it last and others are due. */
+static bool take(uint32_t shard, bool polite)
+{
+    if (polite && qatomic_read(&token.last_shard) == shard) {
+        return false;
+    }
+    return qatomic_read(&token.word) == FREE &&
+           qatomic_cmpxchg(&token.word, FREE, shard + 1) == FREE;
+}
+
+static bool take_lent(void)
+{
+    uint32_t word = qatomic_read(&token.word);
+
+    return (word & LENT) && qatomic_cmpxchg(&token.word, word, word & ~LENT) == word;
+}
+
+static void wait_for(uint32_t shard, bool device, bool yielding)
+{
+    int64_t begin = get_clock(), waited = 0;
+    bool overdue = false;
+
+    qatomic_inc(&token.waiting);
+    for (unsigned spins = 1;; spins++) {
+        bool others = qatomic_read(&token.waiting) > 1;
+        bool polite = others && !overdue && (yielding || skein_token_overdue());
+        uint32_t word;
+
+        if (take(shard, polite) || (device && take_lent())) {
+            break;
+        }
+        if (spins % 32) {
+            __builtin_ia32_pause();
+            continue;
+        }
+        waited = get_clock() - begin;
+        word = qatomic_read(&token.word);
+        if (waited > OVERDUE_NS) {
+            if (!overdue) {
+                overdue = true;
+                qatomic_inc(&token.overdue);
+            }
+            kick_owner(word);
+        }
+        if (waited > SPIN_NS && word != FREE && !(device && (word & LENT))) {
+            qatomic_inc(&token.parked);
+            futex_wait(&token.word, word);
+            qatomic_dec(&token.parked);
+        }
+    }
+    if (overdue) {
+        qatomic_dec(&token.overdue);
+    }
+    qatomic_dec(&token.waiting);
+    skein_vm.session->token_waits++;
+    skein_vm.session->token_wait_ns += get_clock() - begin;
+}
+
+static void begin_slice(SkeinCPU *c)
+{
+    c->held = true;
+    if (token.last_shard != c->id) {
+        skein_log_slice(c, token.last_shard, token.last_tick);
+        qatomic_set(&token.last_shard, c->id);
+    }
+}
+
+static bool acquire(SkeinCPU *c, bool yielding)
+{
+    bool running = c->cpu->running;
+
+    if (!yielding && !skein_token_overdue() && take(c->id, false)) {
+        begin_slice(c);
+        return false;
+    }
+    if (running) {
+        cpu_exec_end(c->cpu);
+    }
+    wait_for(c->id, false, yielding);
+    begin_slice(c);
+    if (running) {
+        cpu_exec_start(c->cpu);
+    }
+    return true;
+}
+
+bool skein_token_acquire(SkeinCPU *c)
+{
+    return c->held ? false : acquire(c, false);
+}
+
+bool skein_token_try(SkeinCPU *c)
+{
+    if (!c->held) {
+        if (skein_token_overdue() || !take(c->id, false)) {
+            return false;
+        }
+        begin_slice(c);
+    }
+    return true;
+}
+
+static void give_up(SkeinCPU *c, uint32_t word)
+{
+    skein_log_run_close(c);
+    skein_shard_publish(&c->writer);
+    token.last_tick = c->writer.tick;
+    set_word(word);
+}
+
+void skein_token_release(SkeinCPU *c)
+{
+    g_assert(c->held);
+    c->held = false;
+    give_up(c, FREE);
+}
+
+bool skein_token_yield(SkeinCPU *c)
+{
+    skein_token_release(c);
+    return acquire(c, true);
+}
+
+/* A lent token still belongs to its vCPU, which stands still: only a device thread may use it. */
+void skein_token_lend(SkeinCPU *c)
+{
+    give_up(c, (c->id + 1) | LENT);
+}
+
+void skein_token_unlend(SkeinCPU *c)
+{
+    uint32_t lent = (c->id + 1) | LENT;
+
+    /* Device threads use it under the big QEMU lock, which this thread has: it is back. */
+    while (qatomic_cmpxchg(&token.word, lent, c->id + 1) != lent) {
+        __builtin_ia32_pause();
+    }
+    begin_slice(c);
+}
+
+/* Whose token the device threads have: 0 when it was free. */
+static uint32_t borrowed_from;
+
+void skein_token_device_acquire(void)
+{
+    uint32_t device = skein_vm.device_shard;
+    struct skein_token_payload p;
+
+    wait_for(device, true, false);
+    borrowed_from = qatomic_read(&token.word) == device + 1 ? 0 : qatomic_read(&token.word);
+    if (token.last_shard != device) {
+        p = (struct skein_token_payload){ .edge_tick = token.last_tick };
+        skein_shard_append(&skein_vm.device_writer, SKEIN_TOKEN, 0, token.last_shard, &p,
+                           sizeof(p));
+        skein_vm.session->slices++;
+        skein_vm.session->edges++;
+        qatomic_set(&token.last_shard, device);
+    }
+}
+
+void skein_token_device_release(void)
+{
+    skein_shard_publish(&skein_vm.device_writer);
+    token.last_tick = skein_vm.device_writer.tick;
+    set_word(borrowed_from ? borrowed_from | LENT : FREE);
+}
