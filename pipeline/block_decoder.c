@@ -107,7 +107,7 @@ static size_t decode_shaped(struct decoder *d, struct shard_cursor *s, uint8_t k
         .shard_count = d->block->shard_count,
         .flags = flags,
     };
-    uint64_t words[SKEIN_SHAPE_WORDS], value;
+    uint64_t words[SKEIN_SHAPE_WORDS] = {0}, value;
     size_t tail, size;
 
     if (shape == NULL || !take(s, shape->arg_column, &value) || value > UINT32_MAX) {

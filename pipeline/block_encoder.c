@@ -228,8 +228,8 @@ static void drop_zeros(struct skein_column *column) {
 static void prepare_shard(struct shard_state *s) {
     Skein__ShardColumns *c = &s->columns;
 
-    for (uint8_t kind = 1; kind < SKEIN_KIND_COUNT; kind++) {
-        const struct skein_shape *shape = skein_shape_of(kind);
+    for (unsigned kind = 1; kind < SKEIN_KIND_COUNT; kind++) {
+        const struct skein_shape *shape = skein_shape_of((uint8_t)kind);
         drop_zeros((void *)((char *)c + shape->arg_column));
         for (uint8_t i = 0; i < shape->word_count; i++) {
             drop_zeros((void *)((char *)c + shape->word[i].column));
@@ -251,8 +251,8 @@ static void prepare_shard(struct shard_state *s) {
 static void reset_shard(struct shard_state *s) {
     Skein__ShardColumns *c = &s->columns;
 
-    for (uint8_t kind = 1; kind < SKEIN_KIND_COUNT; kind++) {
-        const struct skein_shape *shape = skein_shape_of(kind);
+    for (unsigned kind = 1; kind < SKEIN_KIND_COUNT; kind++) {
+        const struct skein_shape *shape = skein_shape_of((uint8_t)kind);
         ((struct skein_column *)(void *)((char *)c + shape->arg_column))->count = 0;
         for (uint8_t i = 0; i < shape->word_count; i++) {
             ((struct skein_column *)(void *)((char *)c + shape->word[i].column))->count = 0;

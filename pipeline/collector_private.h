@@ -69,7 +69,7 @@ struct skein_collector {
 };
 
 /* Thread bodies. */
-void *skein_collector_drain(void *drain);
-void *skein_collector_merge(void *collector);
+void *skein_collector_drain(void *opaque);
+void *skein_collector_merge(void *opaque);
 
 #endif

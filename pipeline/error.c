@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int skein_error_set(struct skein_error *err, int code, const char *format, ...) {
+int(skein_error_set)(struct skein_error *err, int code, const char *format, ...) {
     va_list args;
 
     if (err != NULL) {
@@ -15,7 +15,7 @@ int skein_error_set(struct skein_error *err, int code, const char *format, ...) 
     return code;
 }
 
-int skein_error_sys(struct skein_error *err, int code, const char *format, ...) {
+int(skein_error_sys)(struct skein_error *err, int code, const char *format, ...) {
     va_list args;
     size_t used;
 

@@ -126,8 +126,9 @@ static bool is_token(const struct skein_record *rec) {
 }
 
 static const struct skein_record *first_token(struct queue *q) {
-    const struct skein_record *rec = head_of(q);
+    const struct skein_record *rec;
 
+    head_of(q); /* the scan is not behind it any more */
     while (q->token == NULL && (rec = record_at(&q->scan)) != NULL) {
         if (is_token(rec)) {
             q->token = rec;

@@ -138,7 +138,7 @@ static int open_segments(struct skein_recording *rec, struct skein_error *err) {
     if (count < 0) {
         return skein_error_sys(err, -errno, "cannot read %s", path);
     }
-    rec->segments = calloc((size_t)count + 1, sizeof(*rec->segments));
+    rec->segments = calloc((size_t)count + 1, sizeof(void *));
     if (rec->segments == NULL) {
         rc = skein_error_set(err, -ENOMEM, "out of memory");
     }
@@ -189,10 +189,9 @@ int skein_recording_open(const char *dir, enum skein_read_mode mode, struct skei
     rec->mode = mode;
     if (stat(dir, &st) != 0) {
         rc = skein_error_sys(err, -errno, "cannot open the recording %s", dir);
-    } else if (!S_ISDIR(st.st_mode)) {
-        rc = skein_error_set(err, -EINVAL, "%s is not a recording: it is not a directory", dir);
-    } else if (dir_in_use(dir) == 0) {
-        rc = skein_error_set(err, -EINVAL, "%s is not a recording: it is empty", dir);
+    } else if (!S_ISDIR(st.st_mode) || dir_in_use(dir) == 0) {
+        rc = skein_error_set(err, -EINVAL, "%s is not a recording: it is %s", dir,
+                             S_ISDIR(st.st_mode) ? "empty" : "not a directory");
     } else {
         rc = skein_manifest_read(dir, &rec->manifest, err);
     }

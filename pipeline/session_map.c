@@ -70,7 +70,8 @@ static void write_header(struct skein_session_header *h, const struct skein_sess
 
 static int map_file(const char *path, int fd, size_t bytes, struct skein_session **out,
                     struct skein_error *err) {
-    struct skein_session *s = malloc(sizeof(*s) + strlen(path) + 1);
+    const size_t path_bytes = strlen(path) + 1;
+    struct skein_session *s = malloc(sizeof(*s) + path_bytes);
     void *map;
 
     if (s == NULL) {
@@ -84,7 +85,7 @@ static int map_file(const char *path, int fd, size_t bytes, struct skein_session
     }
     s->header = map;
     s->map_bytes = bytes;
-    strcpy(s->path, path);
+    memcpy(s->path, path, path_bytes);
     *out = s;
     return 0;
 }

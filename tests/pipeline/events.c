@@ -8,6 +8,13 @@ static uint64_t next_icount(struct random *rng, uint64_t *icount) {
     return *icount;
 }
 
+/* One bit in four is set. */
+static uint64_t sparse_word(struct random *rng) {
+    const uint64_t word = random_next(rng);
+
+    return word & random_next(rng);
+}
+
 /* Small, address-like, or any 64 bits. */
 static uint64_t any_word(struct random *rng) {
     switch (random_below(rng, 3)) {
@@ -42,7 +49,7 @@ static size_t make_entry(struct random *rng, uint64_t icount, struct any_record 
     words[0] = icount;
     words[1] = random_below(rng, 8);
     words[2] = any_word(rng);
-    words[3] = random_next(rng) & random_next(rng) & ((1ull << SKEIN_SLOT_COUNT) - 1);
+    words[3] = sparse_word(rng) & ((1ull << SKEIN_SLOT_COUNT) - 1);
     for (int i = 0; i < SKEIN_SLOT_COUNT; i++) {
         if (words[3] >> i & 1) {
             words[n++] = any_word(rng);
@@ -53,7 +60,7 @@ static size_t make_entry(struct random *rng, uint64_t icount, struct any_record 
 }
 
 static size_t make_fpu(struct random *rng, struct any_record *rec) {
-    uint64_t words[2 + 128] = {random_next(rng), random_next(rng) & random_next(rng)};
+    uint64_t words[2 + 128] = {random_next(rng), sparse_word(rng)};
     const int n = __builtin_popcountll(words[0]) + __builtin_popcountll(words[1]);
 
     for (int i = 0; i < n; i++) {

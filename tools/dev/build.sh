@@ -4,7 +4,7 @@
 build_workspace() {
     need_space 1024
     # The end of the log says what failed; on a terminal Bazel's own words are better.
-    (cd "$root" && bazel build //...) || die "the Bazel workspace does not build"
+    (cd "$root" && bazel build --ui_event_filters=-info //...) || die "the Bazel workspace does not build"
 }
 
 make_kernel() {
@@ -30,10 +30,19 @@ find_guest() {
     initrd_virtio=$made/initramfs-virtio.cpio.gz
 }
 
+# SKEIN_QEMU names one that is there already.
+find_qemu() {
+    qemu=${SKEIN_QEMU:-}
+    if [ -z "$qemu" ]; then
+        qemu=$("$root/qemu/build.sh" patched)
+    fi
+    [ -x "$qemu" ] || die "there is no QEMU at $qemu"
+}
+
 build_all() {
     build_workspace
     find_guest
-    qemu=$("$root/qemu/build.sh" patched)
+    find_qemu
 }
 
 # What the tests, the benchmarks and the tool itself go by.
@@ -57,9 +66,9 @@ print_paths() {
 }
 
 run_skein() {
-    (cd "$root" && bazel build //cli:skein) || die "the command-line tool does not build"
+    (cd "$root" && bazel build --ui_event_filters=-info //cli:skein) || die "the command-line tool does not build"
     find_guest
-    qemu=$("$root/qemu/build.sh" patched)
+    find_qemu
     export_paths
     cd "$start_folder" || die "the folder that you called from is gone"
     exec "$SKEIN" "$@"

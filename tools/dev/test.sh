@@ -115,7 +115,7 @@ count_target() {
 run_unit_tests() {
     local target words summary=$cache/log/bazel-test.txt
     mkdir -p "$cache/log"
-    bazel test --keep_going --test_env=CRITERION_VERBOSITY_LEVEL=1 --test_summary=short \
+    bazel test --keep_going --test_summary=short \
         --ui_event_filters=-info //... | tee "$summary" | grep -v '^//' || true
     # "//folder:name  (cached) PASSED in 0.1s", or FAILED, TIMEOUT, NO STATUS, FAILED TO BUILD.
     while read -r target words; do

@@ -1,0 +1,155 @@
+/*
+ * The events of a recording, as they lie in a shard: the contract between whoever records
+ * (QEMU's recorder today, a guest agent later), the collector and the replayer.
+ *
+ * A record is an 8-byte header and a payload, little-endian, padded with zeros to 8 bytes. Records
+ * of one shard are numbered 1, 2, 3, …: that number is the event's tick, and is not stored.
+ *
+ *   offset  size  field
+ *        0     2  size_bytes   header + payload + padding; a multiple of 8, at least 8
+ *        2     1  kind         enum skein_kind
+ *        3     1  flags        SKEIN_F_*; the rest are zero
+ *        4     4  arg          by kind, see below
+ *        8     …  payload      by kind, see below
+ *
+ *   kind        arg                                     payload (u64 unless said)
+ *   TOKEN       shard that held the token before        edge_tick, position, digest
+ *   ENTRY       type | vector << 8 (skein_entry_arg)    icount, error, next_ip, mask, slot[popcount(mask)]
+ *   INTERRUPT   type | vector << 8 (skein_intr_arg)     icount
+ *   VALUE       source | size << 8 | addr16 << 16       value
+ *   USER_READ   bytes in the run                        va of the run's start, then the bytes
+ *   MEM         bytes                                   position, RAM offset, then the bytes
+ *   FPU         words that follow                       mask_lo, mask_hi, slot[popcount(mask)]
+ *   DIGEST      0                                       icount, digest
+ *   PAGE_DIRTY  0                                       RAM offset of the page
+ *   PAGE_CLEAN  1 clean from here on, 0 stays dirty     RAM offset of the page
+ *   TLB_FLUSH   0                                       icount
+ *   MARK        0                                       icount
+ *   END         enum skein_end                          icount, digest, console_bytes, console_hash, ram_hash
+ *
+ * Position: the owner's icount, or, with SKEIN_F_AT_IO, the ordinal (1, 2, …) of the port, MMIO or
+ * MSR access of the owner during which it happened. The device shard executes nothing: its
+ * positions are 0. A USER_READ run has no position: it is met in program order.
+ */
+#ifndef SKEIN_PIPELINE_EVENT_H
+#define SKEIN_PIPELINE_EVENT_H
+
+#include <assert.h>
+#include <stdint.h>
+
+enum skein_kind {
+    SKEIN_PAD = 0, /* filler before the ring's end; has no tick */
+    SKEIN_TOKEN = 1,
+    SKEIN_ENTRY = 2,
+    SKEIN_INTERRUPT = 3,
+    SKEIN_VALUE = 4,
+    SKEIN_USER_READ = 5,
+    SKEIN_MEM = 6,
+    SKEIN_FPU = 7,
+    SKEIN_DIGEST = 8,
+    SKEIN_PAGE_DIRTY = 9,
+    SKEIN_PAGE_CLEAN = 10,
+    SKEIN_TLB_FLUSH = 11,
+    SKEIN_MARK = 12,
+    SKEIN_END = 13,
+    SKEIN_KIND_COUNT = 14,
+};
+
+/* What an event may carry at most; longer runs are split by the writer. */
+#define SKEIN_RECORD_MAX_BYTES 8192u
+
+#define SKEIN_F_AT_IO 0x01u     /* the position is an I/O ordinal, not an icount */
+#define SKEIN_F_TLB_RESET 0x02u /* ENTRY: user mode has used the kernel's TLB; reset it first */
+#define SKEIN_F_USER 0x04u      /* MEM, PAGE_DIRTY: made by a vCPU in user mode (its page walk) */
+
+/* The edge of a slice that nothing precedes: the first one of a recording. */
+#define SKEIN_SHARD_NONE 0xffu
+
+struct skein_record {
+    uint16_t size_bytes;
+    uint8_t kind;
+    uint8_t flags;
+    uint32_t arg;
+};
+static_assert(sizeof(struct skein_record) == 8, "record header is 8 bytes on the wire");
+
+enum skein_entry_type {
+    SKEIN_ENTRY_SYSCALL = 1,
+    SKEIN_ENTRY_SYSENTER = 2,
+    SKEIN_ENTRY_EXCEPTION = 3, /* faults, traps and INT n */
+    SKEIN_ENTRY_INTERRUPT = 4, /* external, taken in user mode */
+    SKEIN_ENTRY_NMI = 5,
+};
+#define SKEIN_ENTRY_IS_INT 0x80u /* in the type byte: the exception came from INT n */
+
+enum skein_intr_type {
+    SKEIN_INTR_HARD = 1,
+    SKEIN_INTR_NMI = 2,
+    SKEIN_INTR_INIT = 3,
+    SKEIN_INTR_SIPI = 4, /* vector: the start page */
+    SKEIN_INTR_MCE = 5,
+    SKEIN_INTR_WAKE = 6, /* left HLT; what it takes, if anything, is an event of its own */
+    SKEIN_INTR_SMI = 7,
+};
+
+enum skein_value_source {
+    SKEIN_VALUE_PORT = 1,
+    SKEIN_VALUE_MMIO = 2,
+    SKEIN_VALUE_TSC = 3,
+    SKEIN_VALUE_RANDOM = 4,
+    SKEIN_VALUE_MSR = 5,
+    SKEIN_VALUE_PMC = 6,
+    SKEIN_VALUE_TPR = 7,
+};
+
+enum skein_end {
+    SKEIN_END_STOPPED = 1,  /* somebody asked for the end */
+    SKEIN_END_SHUTDOWN = 2, /* the guest powered itself off */
+    SKEIN_END_RESET = 3,    /* the guest reset itself */
+    SKEIN_END_PANIC = 4,    /* the guest reported a panic */
+};
+
+struct skein_token_payload {
+    uint64_t edge_tick; /* the last tick of shard `arg` before it gave the token up */
+    uint64_t position;  /* where this shard stood meanwhile */
+    uint64_t digest;    /* of this shard at that point */
+};
+
+/*
+ * ENTRY: the user state that differs from what it was when this vCPU last left the kernel. Bit i of
+ * the mask says that slot i follows.
+ */
+enum skein_slot {
+    SKEIN_SLOT_GPR = 0, /* 16: rax rcx rdx rbx rsp rbp rsi rdi r8 … r15 */
+    SKEIN_SLOT_RIP = 16,
+    SKEIN_SLOT_RFLAGS = 17,
+    SKEIN_SLOT_SEG = 18, /* 6 × 3: es cs ss ds fs gs; selector | flags << 32, base, limit */
+    SKEIN_SLOT_CR2 = 36,
+    SKEIN_SLOT_DR6 = 37,
+    SKEIN_SLOT_PKRU = 38,
+    SKEIN_SLOT_HFLAGS = 39,
+    SKEIN_SLOT_COUNT = 40,
+};
+
+struct skein_entry_payload {
+    uint64_t icount;
+    uint64_t error;   /* error code */
+    uint64_t next_ip; /* INT n: the address after it; SYSCALL: the length of the instruction */
+    uint64_t mask;
+    uint64_t slot[SKEIN_SLOT_COUNT];
+};
+
+static inline uint32_t skein_entry_arg(uint32_t type, uint32_t vector) {
+    return type | vector << 8;
+}
+static inline uint32_t skein_intr_arg(uint32_t type, uint32_t vector) {
+    return type | vector << 8;
+}
+static inline uint32_t skein_value_arg(uint32_t source, uint32_t size, uint64_t addr) {
+    return source | size << 8 | (uint32_t)(addr & 0xffff) << 16;
+}
+
+/* The name used everywhere: "token", "entry", …; NULL for a kind that does not exist. */
+const char *skein_kind_name(uint8_t kind);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * A shard: a byte ring in shared memory with one writer and one reader, which may be different
+ * processes. Back-pressure, never drops.
+ *
+ * Layout of a shard, in bytes from its start (all little-endian, 64-byte cache lines):
+ *
+ *   offset  size  field            written by
+ *        0     8  magic "SKNSHARD" creator
+ *        8     4  version = 1      creator
+ *       12     4  shard id         creator
+ *       16    16  recording UUID   creator
+ *       32     8  ring_bytes       creator (a power of two)
+ *       64     8  head             writer: bytes ever published
+ *       72     8  ticks            writer: ticks ever published (belongs to head)
+ *       80     8  waits            writer: times it waited for room
+ *       88     8  wait_ns          writer: nanoseconds waited
+ *       96     4  closed           writer: 1 when no more will come
+ *      128     8  tail             reader: bytes ever consumed
+ *      136     8  tail_ticks       reader: ticks ever consumed
+ *     4096     …  ring
+ *
+ * head and tail never wrap; the ring index is their low bits. A record never straddles the ring's
+ * end: the writer fills the rest with a SKEIN_PAD record (a pad of 8 bytes is a bare header).
+ *
+ * Thread rules: one thread appends, publishes and closes; one thread peeks and releases. The
+ * appending thread may change if the hand-over is itself synchronized (the kernel token does that
+ * for the device shard).
+ */
+#ifndef SKEIN_PIPELINE_SHARD_H
+#define SKEIN_PIPELINE_SHARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pipeline/event.h"
+
+#define SKEIN_SHARD_MAGIC 0x44524148534e4b53ull
+#define SKEIN_SHARD_RING_OFFSET 4096u
+
+struct skein_shard_mem; /* the shared memory, laid out as above */
+
+/* The writer's private state: on its own cache lines, never shared. */
+struct skein_shard_writer {
+    struct skein_shard_mem *mem;
+    uint8_t *ring;
+    uint64_t mask;
+    uint64_t head;        /* bytes appended, published or not */
+    uint64_t published;   /* bytes published */
+    uint64_t cached_tail; /* the reader's position as last seen */
+    uint64_t tick;        /* of the last record appended */
+    /* Called while the ring is full, between naps; non-zero gives up (the peer is gone). */
+    int (*on_full)(void *opaque);
+    void *opaque;
+};
+
+struct skein_shard_reader {
+    struct skein_shard_mem *mem;
+    const uint8_t *ring;
+    uint64_t mask;
+    uint64_t tail;        /* bytes consumed, released or not */
+    uint64_t cached_head; /* the writer's position as last seen */
+    uint64_t tick;        /* of the last record consumed */
+};
+
+/* Bytes of shared memory for a ring of that size. */
+size_t skein_shard_mem_bytes(uint64_t ring_bytes);
+
+/* Lays out an empty shard. -EINVAL: ring_bytes is no power of two from 64 KiB to 1 GiB. */
+int skein_shard_create(void *mem, uint64_t ring_bytes, uint32_t shard_id, const uint8_t uuid[16]);
+
+/* -EPROTO: not a shard of this version, or its size does not fit in mem_bytes. */
+int skein_shard_writer_open(struct skein_shard_writer *w, void *mem, size_t mem_bytes);
+int skein_shard_reader_open(struct skein_shard_reader *r, void *mem, size_t mem_bytes);
+
+/*
+ * Appends one record and returns its tick, or 0 when on_full gave up (nothing was appended). Waits
+ * while the ring is full, publishing first. payload: len bytes, copied; padded with zeros.
+ */
+uint64_t skein_shard_append(struct skein_shard_writer *w, uint8_t kind, uint8_t flags, uint32_t arg,
+                            const void *payload, size_t len);
+
+/* The same with the payload in two pieces: a fixed part and bytes. */
+uint64_t skein_shard_append2(struct skein_shard_writer *w, uint8_t kind, uint8_t flags, uint32_t arg,
+                             const void *fixed, size_t fixed_len, const void *bytes, size_t len);
+
+/* Makes all that was appended visible to the reader. Cheap when there is nothing new. */
+void skein_shard_publish(struct skein_shard_writer *w);
+
+/* Publishes and marks the shard as closed. */
+void skein_shard_close(struct skein_shard_writer *w);
+
+/*
+ * The record at `*cursor` (a byte position ≥ r->tail, start with r->tail), or NULL when nothing more
+ * is published. Skips pads. Advances *cursor past the record. Looking ahead consumes nothing; the
+ * pointer stays good until the reader releases past it. Input from shared memory is validated: a
+ * record that does not fit sets *bad to true and returns NULL.
+ */
+const struct skein_record *skein_shard_peek(struct skein_shard_reader *r, uint64_t *cursor,
+                                            bool *bad);
+
+/* Gives the room of everything before `cursor` back to the writer; `ticks` records were in it. */
+void skein_shard_release(struct skein_shard_reader *r, uint64_t cursor, uint64_t ticks);
+
+/* True when the writer has closed it and everything was consumed. */
+bool skein_shard_drained(const struct skein_shard_reader *r);
+
+#endif
