@@ -32,6 +32,10 @@ void skein_log_bytes(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, con
     skein_log_run_close(c);
     skein_shard_append2(&c->writer, kind, flags, arg, fixed, fixed_len, bytes, len);
     c->bytes_since_mark += fixed_len + len + sizeof(struct skein_record);
+    if (skein_log_mark_due(c)) {
+        /* A loop in chained blocks would never come to the gate by itself. */
+        qatomic_set(&c->cpu->neg.icount_decr.u16.high, -1);
+    }
 }
 
 void skein_log(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, const void *payload,
