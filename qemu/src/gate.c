@@ -98,35 +98,48 @@ void skein_settle(CPUState *cpu)
     }
 }
 
+/*
+ * The kernel's own exception: its delivery counts like an instruction, so that a position tells
+ * before it from after it.
+ */
+static bool kernel_exception(SkeinCPU *c)
+{
+    c->cpu->skein_left--;
+    return false;
+}
+
 bool skein_exception(CPUState *cpu)
 {
     SkeinCPU *c = cpu->skein;
     CPUX86State *env = skein_env(c);
+    bool user = !skein_vm.system_scope && skein_user_mode(c);
 
     if (skein_replaying) {
-        /* A single-step trap right after the return to user mode: its ENTRY is in the log. */
-        if (!skein_vm.system_scope && skein_user_mode(c)) {
+        if (user) {
+            /* A single-step trap right after the return to user mode: its ENTRY is in the log. */
             cpu->exception_index = -1;
             return true;
         }
-        return false;
+        return kernel_exception(c);
     }
     c->fill_took = false;
     if (c->entry_pending) {
         skein_gate(cpu);
     }
-    if (c->in_kernel && !skein_vm.system_scope && skein_user_mode(c)) {
+    if (c->in_kernel && !user) {
+        return kernel_exception(c);
+    }
+    if (c->in_kernel) {
         skein_kernel_exit(c);
     }
-    if (!c->in_kernel) {
-        uint32_t type = SKEIN_ENTRY_EXCEPTION | (env->exception_is_int ? SKEIN_ENTRY_IS_INT : 0);
-
-        skein_token_acquire(c);
-        c->walk = SKEIN_WALK_NONE;
-        skein_entry_capture(c, skein_entry_arg(type, cpu->exception_index), env->error_code,
-                            env->exception_next_eip);
-        skein_entry_append(c);
-    }
+    skein_token_acquire(c);
+    c->walk = SKEIN_WALK_NONE;
+    skein_entry_capture(c,
+                        skein_entry_arg(SKEIN_ENTRY_EXCEPTION |
+                                            (env->exception_is_int ? SKEIN_ENTRY_IS_INT : 0),
+                                        cpu->exception_index),
+                        env->error_code, env->exception_next_eip);
+    skein_entry_append(c);
     return false;
 }
 
