@@ -23,8 +23,9 @@
 /* Words of an FPU image: see fpu.c. */
 #define SKEIN_FPU_WORDS 86u
 /* MMU indices used by kernel-mode data accesses, by user mode, and by instruction fetches. */
-#define SKEIN_KERNEL_IDXMAP ((1 << MMU_KSMAP64_IDX) | (1 << MMU_KSMAP32_IDX) | \
-                             (1 << MMU_KNOSMAP64_IDX) | (1 << MMU_KNOSMAP32_IDX))
+#define SKEIN_KERNEL_IDXMAP                                                                        \
+    ((1 << MMU_KSMAP64_IDX) | (1 << MMU_KSMAP32_IDX) | (1 << MMU_KNOSMAP64_IDX) |                  \
+     (1 << MMU_KNOSMAP32_IDX))
 #define SKEIN_USER_IDXMAP ((1 << MMU_USER64_IDX) | (1 << MMU_USER32_IDX))
 /* No position is further away than this; it keeps the budget's subtraction from overflowing. */
 #define SKEIN_FAR (INT64_MAX / 2)
@@ -34,16 +35,16 @@ enum skein_walk { SKEIN_WALK_NONE, SKEIN_WALK_WANTED, SKEIN_WALK_READY, SKEIN_WA
 
 typedef struct SkeinCPU {
     CPUState *cpu;
-    uint32_t id;        /* shard */
-    int64_t limit;      /* icount at which cpu->skein_left reaches 0 */
-    bool in_kernel;     /* between ENTRY and the return to user mode; system scope: always */
-    bool held;          /* record: this thread holds the token */
-    bool woke;          /* left HLT, not yet an event */
-    bool paused;        /* executed PAUSE since the last gate */
-    bool polluted;      /* the kernel's TLB was touched outside of kernel execution */
-    bool fpu_pending;   /* user mode may have changed the FPU since the kernel last looked */
-    bool in_io;         /* inside a port, MMIO or MSR access */
-    bool fill_took;     /* the TLB fill under way took the token itself */
+    uint32_t id;      /* shard */
+    int64_t limit;    /* icount at which cpu->skein_left reaches 0 */
+    bool in_kernel;   /* between ENTRY and the return to user mode; system scope: always */
+    bool held;        /* record: this thread holds the token */
+    bool woke;        /* left HLT, not yet an event */
+    bool paused;      /* executed PAUSE since the last gate */
+    bool polluted;    /* the kernel's TLB was touched outside of kernel execution */
+    bool fpu_pending; /* user mode may have changed the FPU since the kernel last looked */
+    bool in_io;       /* inside a port, MMIO or MSR access */
+    bool fill_took;   /* the TLB fill under way took the token itself */
     enum skein_walk walk;
     bool entry_pending; /* SYSCALL executed; its ENTRY waits for the token */
     uint32_t entry_arg;
@@ -52,7 +53,7 @@ typedef struct SkeinCPU {
     uint64_t exits;  /* kernel exits */
     uint64_t digest; /* chained over kernel exits and device writes */
     uint64_t slices;
-    uint64_t pages_seen; /* generation of user-dirty pages that this TLB knows */
+    uint64_t pages_seen;             /* generation of user-dirty pages that this TLB knows */
     uint64_t user[SKEIN_SLOT_COUNT]; /* user state when the kernel was left */
     uint64_t fpu[SKEIN_FPU_WORDS];   /* the image last logged */
 
@@ -75,9 +76,9 @@ typedef struct SkeinCPU {
 } SkeinCPU;
 
 typedef struct SkeinPage {
-    uint8_t dirty;      /* user mode has written it, the kernel has not overwritten it all since */
-    uint8_t sole;       /* record: no user TLB could write it since coverage began */
-    uint16_t covered;   /* bytes overwritten in sequence from the start */
+    uint8_t dirty;    /* user mode has written it, the kernel has not overwritten it all since */
+    uint8_t sole;     /* record: no user TLB could write it since coverage began */
+    uint16_t covered; /* bytes overwritten in sequence from the start */
 } SkeinPage;
 
 typedef struct SkeinVM {
@@ -140,12 +141,12 @@ static inline uint64_t skein_mix(uint64_t h, uint64_t v)
 }
 
 /* token.c */
-bool skein_token_acquire(SkeinCPU *c);     /* true when it slept; logs the slice's start */
+bool skein_token_acquire(SkeinCPU *c); /* true when it slept; logs the slice's start */
 bool skein_token_try(SkeinCPU *c);
 void skein_token_release(SkeinCPU *c);
-bool skein_token_yield(SkeinCPU *c);       /* true when another took it meanwhile */
-bool skein_token_wanted(void);             /* somebody waits */
-bool skein_token_overdue(void);            /* somebody has waited for long */
+bool skein_token_yield(SkeinCPU *c); /* true when another took it meanwhile */
+bool skein_token_wanted(void);       /* somebody waits */
+bool skein_token_overdue(void);      /* somebody has waited for long */
 void skein_token_lend(SkeinCPU *c);
 void skein_token_unlend(SkeinCPU *c);
 void skein_token_device_acquire(void);
@@ -205,9 +206,15 @@ void skein_dma_hook(bool on);
 bool skein_snapshot_save(const char *path, Error **errp);
 bool skein_snapshot_load(const char *path, Error **errp);
 
-/* control.c */
+/* session.c */
+bool skein_session_map(const char *path, enum skein_mode mode, Error **errp);
+void skein_session_unmap(void);
+bool skein_session_fits_machine(Error **errp);
+bool skein_begin(const char *snapshot, const char *console, Error **errp); /* the VM stands still */
 void skein_finish(enum skein_end end);
 void skein_fail(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+
+/* control.c: the guest's control port */
 #define SKEIN_CONTROL_PORT 0x5ce0
 
 #endif
