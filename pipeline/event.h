@@ -14,7 +14,8 @@
  *
  *   kind        arg                                     payload (u64 unless said)
  *   TOKEN       shard that held the token before        edge_tick, position, digest
- *   ENTRY       type | vector << 8 (skein_entry_arg)    icount, error, next_ip, mask, slot[popcount(mask)]
+ *   ENTRY       type | vector << 8 (skein_entry_arg)    icount, error, next_ip, mask,
+ *                                                       slot[popcount(mask)]
  *   INTERRUPT   type | vector << 8 (skein_intr_arg)     icount
  *   VALUE       source | size << 8 | addr16 << 16       value
  *   USER_READ   bytes in the run                        va of the run's start, then the bytes
@@ -25,7 +26,8 @@
  *   PAGE_CLEAN  1 clean from here on, 0 stays dirty     RAM offset of the page
  *   TLB_FLUSH   0                                       icount
  *   MARK        0                                       icount
- *   END         enum skein_end                          icount, digest, console_bytes, console_hash, ram_hash
+ *   END         enum skein_end                          icount, digest, console_bytes,
+ *                                                       console_hash, ram_hash
  *
  * Position: the owner's icount, or, with SKEIN_F_AT_IO, the ordinal (1, 2, …) of the port, MMIO or
  * MSR access of the owner during which it happened. The device shard executes nothing: its

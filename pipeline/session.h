@@ -62,8 +62,8 @@ struct skein_session_header {
     uint64_t shard_stride;
     uint64_t ring_bytes;
     uint8_t uuid[16];
-    int32_t skein_pid; /* the collector or feeder: QEMU gives up waiting when it is gone */
-    int32_t qemu_pid;  /* written by QEMU */
+    int32_t skein_pid;        /* the collector or feeder: QEMU gives up waiting when it is gone */
+    int32_t qemu_pid;         /* written by QEMU */
     uint32_t digest_interval; /* a DIGEST every so many kernel exits */
     uint32_t truncated;       /* replay: 1 when the recording has no END on every shard */
 
@@ -74,15 +74,15 @@ struct skein_session_header {
     uint32_t reserved;
     uint64_t start_ns; /* CLOCK_MONOTONIC when RUNNING began */
     uint64_t end_ns;
-    uint64_t console_bytes;   /* guest console bytes so far */
-    uint64_t slices;          /* so far */
-    uint64_t edges;           /* slices that began with another shard's edge */
-    uint64_t events_done;     /* replay: consumed so far */
-    uint64_t token_waits;     /* record: times a thread waited for the token */
-    uint64_t token_wait_ns;   /* record: and for how long in all */
-    uint64_t kernel_icount;   /* all vCPUs, final */
-    uint64_t ram_bytes;       /* guest RAM, all blocks */
-    uint64_t snapshot_ns;     /* time the snapshot took */
+    uint64_t console_bytes; /* guest console bytes so far */
+    uint64_t slices;        /* so far */
+    uint64_t edges;         /* slices that began with another shard's edge */
+    uint64_t events_done;   /* replay: consumed so far */
+    uint64_t token_waits;   /* record: times a thread waited for the token */
+    uint64_t token_wait_ns; /* record: and for how long in all */
+    uint64_t kernel_icount; /* all vCPUs, final */
+    uint64_t ram_bytes;     /* guest RAM, all blocks */
+    uint64_t snapshot_ns;   /* time the snapshot took */
     struct skein_divergence divergence;
     char message[512]; /* FAILED: one line for the user */
     char cpu_model[128];

@@ -81,8 +81,9 @@ uint64_t skein_shard_append(struct skein_shard_writer *w, uint8_t kind, uint8_t 
                             const void *payload, size_t len);
 
 /* The same with the payload in two pieces: a fixed part and bytes. */
-uint64_t skein_shard_append2(struct skein_shard_writer *w, uint8_t kind, uint8_t flags, uint32_t arg,
-                             const void *fixed, size_t fixed_len, const void *bytes, size_t len);
+uint64_t skein_shard_append2(struct skein_shard_writer *w, uint8_t kind, uint8_t flags,
+                             uint32_t arg, const void *fixed, size_t fixed_len, const void *bytes,
+                             size_t len);
 
 /* Makes all that was appended visible to the reader. Cheap when there is nothing new. */
 void skein_shard_publish(struct skein_shard_writer *w);
@@ -91,10 +92,10 @@ void skein_shard_publish(struct skein_shard_writer *w);
 void skein_shard_close(struct skein_shard_writer *w);
 
 /*
- * The record at `*cursor` (a byte position ≥ r->tail, start with r->tail), or NULL when nothing more
- * is published. Skips pads. Advances *cursor past the record. Looking ahead consumes nothing; the
- * pointer stays good until the reader releases past it. Input from shared memory is validated: a
- * record that does not fit sets *bad to true and returns NULL.
+ * The record at `*cursor` (a byte position ≥ r->tail, start with r->tail), or NULL when nothing
+ * more is published. Skips pads. Advances *cursor past the record. Looking ahead consumes nothing;
+ * the pointer stays good until the reader releases past it. Input from shared memory is validated:
+ * a record that does not fit sets *bad to true and returns NULL.
  */
 const struct skein_record *skein_shard_peek(struct skein_shard_reader *r, uint64_t *cursor,
                                             bool *bad);

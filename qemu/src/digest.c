@@ -34,7 +34,7 @@ uint64_t skein_digest_slice(SkeinCPU *c)
 
 static uint64_t hash_page(uint64_t seed, const uint64_t *word)
 {
-    uint64_t lane[4] = { seed, ~seed, seed + 1, seed ^ 0x5bd1e995 };
+    uint64_t lane[4] = {seed, ~seed, seed + 1, seed ^ 0x5bd1e995};
 
     for (size_t i = 0; i < TARGET_PAGE_SIZE / sizeof(*word); i += 4) {
         for (int k = 0; k < 4; k++) {

@@ -27,7 +27,7 @@ static void begin(void)
 
 static void log_own(SkeinCPU *c, ram_addr_t ram, const uint8_t *bytes, size_t len)
 {
-    uint64_t p[2] = { c->in_io ? c->io_ordinal : c->in_kernel ? skein_icount(c) : 0, ram };
+    uint64_t p[2] = {c->in_io ? c->io_ordinal : c->in_kernel ? skein_icount(c) : 0, ram};
     uint8_t flags = c->in_io ? SKEIN_F_AT_IO : c->in_kernel ? 0 : SKEIN_F_USER;
 
     skein_log_bytes(c, SKEIN_MEM, flags, len, p, sizeof(p), bytes, len);
@@ -35,7 +35,7 @@ static void log_own(SkeinCPU *c, ram_addr_t ram, const uint8_t *bytes, size_t le
 
 static void log_device(ram_addr_t ram, const uint8_t *bytes, size_t len)
 {
-    uint64_t p[2] = { 0, ram };
+    uint64_t p[2] = {0, ram};
 
     skein_shard_append2(&skein_vm.device_writer, SKEIN_MEM, 0, len, p, sizeof(p), bytes, len);
 }

@@ -60,7 +60,7 @@ static void apply(CPUX86State *env, const uint64_t w[SKEIN_FPU_WORDS])
 
 static void record(SkeinCPU *c)
 {
-    uint64_t now[SKEIN_FPU_WORDS], packed[2 + SKEIN_FPU_WORDS] = { 0 };
+    uint64_t now[SKEIN_FPU_WORDS], packed[2 + SKEIN_FPU_WORDS] = {0};
     unsigned n = 2;
 
     capture(skein_env(c), now);

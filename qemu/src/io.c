@@ -162,8 +162,7 @@ void skein_x86_io_end(CPUX86State *env)
     skein_io_end(env_cpu(env));
 }
 
-bool skein_mmio_read_begin(CPUState *cpu, hwaddr phys, unsigned size, uintptr_t ra,
-                           uint64_t *value)
+bool skein_mmio_read_begin(CPUState *cpu, hwaddr phys, unsigned size, uintptr_t ra, uint64_t *value)
 {
     SkeinCPU *c = cpu->skein;
 
@@ -186,8 +185,7 @@ void skein_mmio_read_end(CPUState *cpu, hwaddr phys, unsigned size, uint64_t val
     skein_value(cpu_env(cpu), SKEIN_VALUE_MMIO, size, phys, value);
 }
 
-bool skein_mmio_write_begin(CPUState *cpu, hwaddr phys, unsigned size, uint64_t value,
-                            uintptr_t ra)
+bool skein_mmio_write_begin(CPUState *cpu, hwaddr phys, unsigned size, uint64_t value, uintptr_t ra)
 {
     SkeinCPU *c = cpu->skein;
 

@@ -39,7 +39,7 @@ struct head {
 /* What moves the memory map: the host bridge, on either machine type. */
 static DeviceState *host_bridge(const char **name)
 {
-    static const char *const types[] = { "i440FX", "mch" };
+    static const char *const types[] = {"i440FX", "mch"};
 
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
         Object *found = object_resolve_path_type("", types[i], NULL);
@@ -55,7 +55,7 @@ static DeviceState *host_bridge(const char **name)
 static void put(FILE *f, uint32_t type, const char *name, const void *prefix, size_t prefix_bytes,
                 const void *data, size_t bytes)
 {
-    struct section s = { type, strlen(name), prefix_bytes + bytes };
+    struct section s = {type, strlen(name), prefix_bytes + bytes};
 
     fwrite(&s, sizeof(s), 1, f);
     fwrite(name, 1, s.name_bytes, f);
@@ -78,9 +78,9 @@ static void put_vmstate(FILE *f, uint32_t type, const char *name, const void *pr
 
 static void put_ram(FILE *f, RAMBlock *block)
 {
-    struct section s = { RAM_STATE, strlen(block->idstr), 0 };
-    uint64_t place[2] = { block->offset, block->used_length };
-    uint64_t run[2] = { 0, 0 };
+    struct section s = {RAM_STATE, strlen(block->idstr), 0};
+    uint64_t place[2] = {block->offset, block->used_length};
+    uint64_t run[2] = {0, 0};
 
     fwrite(&s, sizeof(s), 1, f);
     fwrite(block->idstr, 1, s.name_bytes, f);
@@ -105,7 +105,7 @@ static void put_ram(FILE *f, RAMBlock *block)
 
 bool skein_snapshot_save(const char *path, Error **errp)
 {
-    struct head head = { .vcpus = skein_vm.cpu_count };
+    struct head head = {.vcpus = skein_vm.cpu_count};
     FILE *f = fopen(path, "wb");
     const char *name;
     DeviceState *bridge = host_bridge(&name);
@@ -259,7 +259,7 @@ bool skein_snapshot_load(const char *path, Error **errp)
 {
     FILE *f = fopen(path, "rb");
     CPUState *cpu = first_cpu;
-    struct section s = { 0 };
+    struct section s = {0};
     char magic[sizeof(MAGIC)] = "", name[256];
     bool ok = false;
 
