@@ -10,9 +10,8 @@
 
 #define TICK_MS 20
 #define SECOND_NS 1000000000ull
-#define STOP_GRACE_NS                                                                              \
-    (60 * SECOND_NS) /* for the end of a recording: RAM is hashed, shards drain                    \
-                      */
+/* For the end of a recording: RAM is hashed, shards drain. */
+#define STOP_GRACE_NS (60 * SECOND_NS)
 #define QUIT_GRACE_NS (10 * SECOND_NS)
 
 /* The loop's own state: how far the start and the end have come. */

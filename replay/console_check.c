@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -23,17 +24,24 @@ void skein_console_check_close(struct skein_console_check *c) {
     c->recorded_fd = c->replayed_fd = -1;
 }
 
+struct byte_name {
+    char text[16];
+};
+
+/* -1 stands for the end. */
+static struct byte_name name_of(int byte) {
+    struct byte_name name;
+    if (byte < 0)
+        snprintf(name.text, sizeof(name.text), "the end");
+    else
+        snprintf(name.text, sizeof(name.text), "0x%02x", (unsigned)byte);
+    return name;
+}
+
 static void differ(struct skein_console_check *c, int expected, int got) {
     c->differs = true;
-    if (expected < 0)
-        skein_error_set(&c->difference, 0, "console byte %" PRIu64 ": expected the end, got 0x%02x",
-                        c->bytes, (unsigned)got);
-    else if (got < 0)
-        skein_error_set(&c->difference, 0, "console byte %" PRIu64 ": expected 0x%02x, got the end",
-                        c->bytes, (unsigned)expected);
-    else
-        skein_error_set(&c->difference, 0, "console byte %" PRIu64 ": expected 0x%02x, got 0x%02x",
-                        c->bytes, (unsigned)expected, (unsigned)got);
+    skein_error_set(&c->difference, 0, "console byte %" PRIu64 ": expected %s, got %s", c->bytes,
+                    name_of(expected).text, name_of(got).text);
 }
 
 size_t skein_console_check_next(struct skein_console_check *c, char *buf, size_t size) {
