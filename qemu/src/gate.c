@@ -268,13 +268,19 @@ static bool user_walk(SkeinCPU *c)
     return c && !c->in_kernel && !skein_replaying;
 }
 
+/* A walk reaches its tables through fills of their own, which it nests: they translate nothing. */
+static bool is_nested_fill(int mmu_idx)
+{
+    return mmu_idx == MMU_PHYS_IDX || mmu_idx == MMU_NESTED_IDX;
+}
+
 static __thread uintptr_t walk_ra;
 
 void skein_walk_begin(CPUX86State *env, MMUAccessType access, int mmu_idx, uintptr_t ra)
 {
     SkeinCPU *c = skein_of(env);
 
-    if (user_walk(c)) {
+    if (user_walk(c) && !is_nested_fill(mmu_idx)) {
         walk_ra = ra;
         if (!is_mmu_index_user(mmu_idx)) {
             /* A descriptor load: it uses what the kernel's accesses share. */
@@ -286,11 +292,11 @@ void skein_walk_begin(CPUX86State *env, MMUAccessType access, int mmu_idx, uintp
     }
 }
 
-void skein_walk_end(CPUX86State *env)
+void skein_walk_end(CPUX86State *env, int mmu_idx)
 {
     SkeinCPU *c = skein_of(env);
 
-    if (user_walk(c) && c->fill_took) {
+    if (user_walk(c) && c->fill_took && !is_nested_fill(mmu_idx)) {
         c->fill_took = false;
         skein_token_release(c);
     }

@@ -31,7 +31,7 @@ uint64_t skein_value(CPUX86State *env, uint32_t source, unsigned size, uint64_t 
                      uint64_t value);
 /* excp_helper.c: a user-mode access is about to fill the TLB / has filled it. */
 void skein_walk_begin(CPUX86State *env, MMUAccessType access, int mmu_idx, uintptr_t ra);
-void skein_walk_end(CPUX86State *env);
+void skein_walk_end(CPUX86State *env, int mmu_idx);
 /* excp_helper.c: a page walk wants to set an accessed or dirty bit; true: leave it alone (replay:
  * the log has it). */
 bool skein_walk_bits_begin(CPUX86State *env, bool fetch);
