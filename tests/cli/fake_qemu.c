@@ -116,5 +116,8 @@ int main(int argc, char **argv) {
     }
     if (q.qmp_fd >= 0)
         answer(&q, "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n");
-    return q.has_replayer ? fake_replay(&q) : fake_record(&q);
+    int exit_code = q.has_replayer ? fake_replay(&q) : fake_record(&q);
+    if (q.session != NULL)
+        skein_session_close(q.session);
+    return exit_code;
 }

@@ -9,6 +9,8 @@ static struct skein_topology *plan(const char *synthetic, uint32_t shards) {
 
     if (synthetic != NULL) {
         setenv("HWLOC_SYNTHETIC", synthetic, 1);
+    } else {
+        unsetenv("HWLOC_SYNTHETIC");
     }
     cr_assert_eq(skein_topology_plan(shards, &t, NULL), 0);
     return t;

@@ -85,8 +85,7 @@ field() {
 
 # The cases inside a test target's log: criterion's synthesis or Python's unittest; else one.
 count_target() {
-    local target=$1 status=$2 log tested=1 good=0 skips=0 line
-    log=bazel-testlogs/$(sed 's|^//||; s|:|/|' <<<"$target")/test.log
+    local name=$1 log=$2 status=$3 tested=1 good=0 skips=0 line
     if line=$(grep -a 'Synthesis: Tested:' "$log" 2>/dev/null); then
         tested=$(field Tested: "$line")
         good=$(field Passing: "$line")
@@ -106,25 +105,30 @@ count_target() {
     failed=$((failed + tested - good))
     skipped=$((skipped + skips))
     if [ "$good" = "$tested" ]; then
-        printf 'ok %s: %s cases\n' "$target" "$good"
+        printf 'ok %s: %s cases\n' "$name" "$good"
     else
-        printf 'not ok %s: %s of %s cases failed\n' "$target" "$((tested - good))" "$tested"
+        printf 'not ok %s: %s of %s cases failed\n' "$name" "$((tested - good))" "$tested"
     fi
 }
 
+# run_unit_tests CONFIG TARGETS: CONFIG is one of .bazelrc's, or empty for the ordinary build.
 run_unit_tests() {
-    local target words summary=$cache/log/bazel-test.txt
+    local config=$1 targets=$2 logs target words summary=$cache/log/bazel-test$1.txt
+    local -a options=(--ui_event_filters=-info)
+    [ -z "$config" ] || options+=("--config=$config")
     mkdir -p "$cache/log"
-    bazel test --keep_going --test_summary=short \
-        --ui_event_filters=-info //... | tee "$summary" | grep -v '^//' || true
+    bazel test --keep_going --test_summary=short "${options[@]}" "$targets" |
+        tee "$summary" | grep -v '^//' || true
+    logs=$(bazel info "${options[@]}" bazel-testlogs 2>/dev/null)
     # "//folder:name  (cached) PASSED in 0.1s", or FAILED, TIMEOUT, NO STATUS, FAILED TO BUILD.
     while read -r target words; do
         case $words in
-            *PASSED*) count_target "$target" PASSED ;;
-            *) count_target "$target" "$words" ;;
+            *PASSED*) words=PASSED ;;
         esac
+        count_target "$target${config:+ ($config)}" \
+            "$logs/$(sed 's|^//||; s|:|/|' <<<"$target")/test.log" "$words"
     done < <(grep '^//' "$summary")
-    grep -q '^//' "$summary" || count_line "not ok unit tests: Bazel ran none"
+    grep -q '^//' "$summary" || count_line "not ok unit tests${config:+ ($config)}: Bazel ran none"
 }
 
 run_end_to_end_tests() {
@@ -146,7 +150,9 @@ run_tests() {
     check length check_length
     check shellcheck check_scripts
     check clang-tidy check_tidy
-    run_unit_tests
+    run_unit_tests '' //...
+    run_unit_tests asan //tests/...
+    run_unit_tests tsan //tests/pipeline/...
     run_end_to_end_tests "$@"
     printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
     [ "$failed" = 0 ]
