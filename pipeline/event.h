@@ -16,7 +16,7 @@
  *   TOKEN       shard that held the token before        edge_tick, position, digest
  *   ENTRY       type | vector << 8 (skein_entry_arg)    icount, error, next_ip, mask,
  *                                                       slot[popcount(mask)]
- *   INTERRUPT   type | vector << 8 (skein_intr_arg)     icount
+ *   INTERRUPT   type | vector << 8 (skein_intr_arg)     icount, digest
  *   VALUE       source | size << 8 | addr16 << 16       value
  *   USER_READ   bytes in the run                        va of the run's start, then the bytes
  *   MEM         bytes                                   position, RAM offset, then the bytes

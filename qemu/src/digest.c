@@ -1,6 +1,8 @@
 /*
- * Digests: what a replay must reproduce. A vCPU's digest is chained over its kernel exits and its
- * device writes, so that one value vouches for everything before it.
+ * Digests: what a replay must reproduce. A vCPU's digest is chained over its kernel exits, its
+ * device writes and its inputs, so that one value vouches for everything before it. The inputs are
+ * in it although the log is their only source: one that was changed on the way is found at the next
+ * digest, even when what it did to the kernel shows much later.
  */
 #include "accel/tcg/skein/state.h"
 
@@ -8,11 +10,49 @@
 #include "hw/boards.h"
 #include "qemu/cutils.h"
 
+static uint64_t mix_words(uint64_t h, const uint8_t *bytes, size_t len)
+{
+    uint64_t word;
+
+    for (; len >= sizeof(word); bytes += sizeof(word), len -= sizeof(word)) {
+        memcpy(&word, bytes, sizeof(word));
+        h = skein_mix(h, word);
+    }
+    if (len) {
+        word = 0;
+        memcpy(&word, bytes, len);
+        h = skein_mix(h, word);
+    }
+    return h;
+}
+
+/* An event's payload, in two pieces while it is recorded; the first is whole words. */
+void skein_digest_input(SkeinCPU *c, uint8_t kind, uint32_t arg, const void *fixed,
+                        size_t fixed_len, const void *bytes, size_t len)
+{
+    uint64_t h;
+
+    switch (kind) {
+    case SKEIN_TOKEN:
+    case SKEIN_DIGEST:
+    case SKEIN_MARK:
+    case SKEIN_END:
+        return;
+    }
+    h = skein_mix(c->inputs, kind | (uint64_t)arg << 32);
+    c->inputs = mix_words(mix_words(h, fixed, fixed_len), bytes, len);
+}
+
+uint64_t skein_digest_chain(SkeinCPU *c)
+{
+    return skein_mix(c->digest, c->inputs);
+}
+
 /* The vCPU's registers at a point between two instructions, with its chain so far. */
 uint64_t skein_digest_here(SkeinCPU *c)
 {
     CPUX86State *env = skein_env(c);
-    uint64_t h = c->digest;
+    uint64_t h = skein_digest_chain(c);
 
     for (int i = 0; i < CPU_NB_REGS; i++) {
         h = skein_mix(h, env->regs[i]);
@@ -29,7 +69,7 @@ uint64_t skein_digest_here(SkeinCPU *c)
 /* What vouches for a slice that ended: the registers count only where they stand still. */
 uint64_t skein_digest_slice(SkeinCPU *c)
 {
-    return c->in_kernel && !c->in_io ? skein_digest_here(c) : c->digest;
+    return c->in_kernel && !c->in_io ? skein_digest_here(c) : skein_digest_chain(c);
 }
 
 static uint64_t hash_page(uint64_t seed, const uint64_t *word)

@@ -33,7 +33,8 @@ static void user_apply(CPUX86State *env, const uint64_t slot[SKEIN_SLOT_COUNT])
         env->regs[i] = slot[SKEIN_SLOT_GPR + i];
     }
     env->eip = slot[SKEIN_SLOT_RIP];
-    cpu_load_eflags(env, slot[SKEIN_SLOT_RFLAGS], ~(CC_O | CC_S | CC_Z | CC_A | CC_P | CC_C | DF_MASK));
+    cpu_load_eflags(env, slot[SKEIN_SLOT_RFLAGS],
+                    ~(CC_O | CC_S | CC_Z | CC_A | CC_P | CC_C | DF_MASK));
     for (int i = 0; i < 6; i++) {
         SegmentCache *seg = &env->segs[i];
         const uint64_t *s = &slot[SKEIN_SLOT_SEG + 3 * i];
@@ -64,6 +65,9 @@ void skein_kernel_exit(SkeinCPU *c)
 {
     uint64_t p[2];
 
+    if (!skein_replaying) {
+        skein_log_run_close(c);
+    }
     skein_user_capture(skein_env(c), c->user);
     for (int i = 0; i < SKEIN_SLOT_COUNT; i++) {
         c->digest = skein_mix(c->digest, c->user[i]);
@@ -73,7 +77,7 @@ void skein_kernel_exit(SkeinCPU *c)
     c->cpu->tcg_cflags &= ~CF_SKEIN;
 
     p[0] = skein_icount(c);
-    p[1] = c->digest;
+    p[1] = skein_digest_chain(c);
     if (c->exits++ % skein_vm.session->digest_interval == 0) {
         if (skein_replaying) {
             const struct skein_record *r = skein_replay_next(c, SKEIN_DIGEST);

@@ -16,8 +16,7 @@ static void kernel_resumed(SkeinCPU *c)
     skein_pages_sync(c);
     if (c->woke) {
         c->woke = false;
-        skein_log(c, SKEIN_INTERRUPT, 0, skein_intr_arg(SKEIN_INTR_WAKE, 0), &icount,
-                  sizeof(icount));
+        skein_log_interrupt(c, SKEIN_INTR_WAKE, 0);
     }
     if (c->polluted) {
         skein_tlb_reset(c);
@@ -56,8 +55,8 @@ static bool gate_walk(SkeinCPU *c)
     if (c->walk == SKEIN_WALK_WANTED) {
         slept = skein_token_acquire(c);
         c->walk = SKEIN_WALK_READY;
-        c->cpu->cflags_next_tb = curr_cflags(c->cpu) | CF_NO_GOTO_TB | CF_NO_GOTO_PTR | CF_NOIRQ |
-                                 1;
+        c->cpu->cflags_next_tb =
+            curr_cflags(c->cpu) | CF_NO_GOTO_TB | CF_NO_GOTO_PTR | CF_NOIRQ | 1;
     } else if (c->held) {
         c->walk = SKEIN_WALK_NONE;
         skein_token_release(c);
@@ -134,11 +133,11 @@ bool skein_exception(CPUState *cpu)
     }
     skein_token_acquire(c);
     c->walk = SKEIN_WALK_NONE;
-    skein_entry_capture(c,
-                        skein_entry_arg(SKEIN_ENTRY_EXCEPTION |
-                                            (env->exception_is_int ? SKEIN_ENTRY_IS_INT : 0),
-                                        cpu->exception_index),
-                        env->error_code, env->exception_next_eip);
+    skein_entry_capture(
+        c,
+        skein_entry_arg(SKEIN_ENTRY_EXCEPTION | (env->exception_is_int ? SKEIN_ENTRY_IS_INT : 0),
+                        cpu->exception_index),
+        env->error_code, env->exception_next_eip);
     skein_entry_append(c);
     return false;
 }
@@ -222,7 +221,6 @@ static uint32_t effective(CPUX86State *env, uint32_t type, int *vector)
 void skein_interrupt(CPUX86State *env, uint32_t type, int vector)
 {
     SkeinCPU *c = skein_of(env);
-    uint64_t icount;
 
     if (!c || skein_replaying) {
         return;
@@ -235,9 +233,8 @@ void skein_interrupt(CPUX86State *env, uint32_t type, int vector)
         skein_entry_append(c);
         return;
     }
-    icount = skein_icount(c);
     type = effective(env, type, &vector);
-    skein_log(c, SKEIN_INTERRUPT, 0, skein_intr_arg(type, vector), &icount, sizeof(icount));
+    skein_log_interrupt(c, type, vector);
 }
 
 void skein_pause(CPUX86State *env)
@@ -247,6 +244,14 @@ void skein_pause(CPUX86State *env)
     if (c && c->in_kernel) {
         c->paused = true;
         cpu_loop_exit_noexc(c->cpu);
+    }
+}
+
+void skein_user_token(SkeinCPU *c, uintptr_t ra)
+{
+    if (!c->held && !skein_replaying) {
+        c->walk = SKEIN_WALK_WANTED;
+        cpu_loop_exit_restore(c->cpu, ra);
     }
 }
 
@@ -318,7 +323,7 @@ void skein_walk_bits_end(CPUX86State *env, void *pte, uint32_t value, bool fetch
     bool user = user_walk(c);
 
     if (!skein_replaying && (user || fetch)) {
-        uint64_t p[2] = { user ? 0 : skein_icount(c), qemu_ram_addr_from_host(pte) };
+        uint64_t p[2] = {user ? 0 : skein_icount(c), qemu_ram_addr_from_host(pte)};
 
         skein_log_bytes(c, SKEIN_MEM, user ? SKEIN_F_USER : 0, sizeof(value), p, sizeof(p), &value,
                         sizeof(value));

@@ -50,6 +50,8 @@ void skein_tlb_fill(CPUState *cpu, int mmu_idx, ram_addr_t page, int *prot, bool
                     bool *store);
 /* cputlb.c: this TLB was flushed or refilled outside of kernel execution. True: do not flush. */
 bool skein_tlb_flush(CPUState *cpu);
+/* cputlb.c: an entry came back from the victim TLB. */
+void skein_tlb_moved(CPUState *cpu, int mmu_idx);
 /* cputlb.c: the clock that TLB resizing goes by. */
 int64_t skein_tlb_clock(CPUState *cpu);
 /* cputlb.c, ours: back to the state of a vCPU just made. */

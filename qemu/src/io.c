@@ -23,15 +23,6 @@ static void io_begin(SkeinCPU *c)
     }
 }
 
-/* User mode that reaches a device makes it act, and perhaps write memory: that takes the token. */
-static void user_io(SkeinCPU *c, uintptr_t ra)
-{
-    if (!c->held && !skein_replaying) {
-        c->walk = SKEIN_WALK_WANTED;
-        cpu_loop_exit_restore(c->cpu, ra);
-    }
-}
-
 void skein_io_end(CPUState *cpu)
 {
     SkeinCPU *c = cpu->skein;
@@ -63,6 +54,7 @@ uint64_t skein_value(CPUX86State *env, uint32_t source, unsigned size, uint64_t 
     return value;
 }
 
+/* Comes before io_begin(): what devices do during the access finds the write in the digest. */
 static void digest_write(SkeinCPU *c, uint64_t where, unsigned size, uint64_t value)
 {
     c->digest = skein_mix(skein_mix(skein_mix(c->digest, where), size), value);
@@ -102,7 +94,8 @@ bool skein_port_in_begin(CPUX86State *env, uint32_t port, unsigned size, uint64_
     SkeinCPU *c = skein_of(env);
 
     if (!c->in_kernel) {
-        user_io(c, ra);
+        /* The device acts, and perhaps writes memory. */
+        skein_user_token(c, ra);
         return false;
     }
     io_begin(c);
@@ -126,11 +119,12 @@ bool skein_port_out_begin(CPUX86State *env, uint32_t port, unsigned size, uint32
     SkeinCPU *c = skein_of(env);
 
     if (!c->in_kernel) {
-        user_io(c, ra);
+        /* The device acts, and perhaps writes memory. */
+        skein_user_token(c, ra);
         return false;
     }
-    io_begin(c);
     digest_write(c, port, size, value);
+    io_begin(c);
     skein_console_port(port, size, value);
     if (skein_replaying) {
         c->in_io = false;
@@ -139,7 +133,7 @@ bool skein_port_out_begin(CPUX86State *env, uint32_t port, unsigned size, uint32
     return false;
 }
 
-void skein_msr_begin(CPUX86State *env)
+void skein_msr_read_begin(CPUX86State *env)
 {
     SkeinCPU *c = skein_of(env);
 
@@ -148,12 +142,13 @@ void skein_msr_begin(CPUX86State *env)
     }
 }
 
-void skein_msr_write(CPUX86State *env, uint32_t index, uint64_t value)
+void skein_msr_write_begin(CPUX86State *env, uint32_t index, uint64_t value)
 {
     SkeinCPU *c = skein_of(env);
 
     if (c && c->in_kernel) {
         digest_write(c, 0x10000ull + index, 8, value);
+        io_begin(c);
     }
 }
 
@@ -167,7 +162,8 @@ bool skein_mmio_read_begin(CPUState *cpu, hwaddr phys, unsigned size, uintptr_t 
     SkeinCPU *c = cpu->skein;
 
     if (!c->in_kernel) {
-        user_io(c, ra);
+        /* The device acts, and perhaps writes memory. */
+        skein_user_token(c, ra);
         return false;
     }
     io_begin(c);
@@ -190,11 +186,12 @@ bool skein_mmio_write_begin(CPUState *cpu, hwaddr phys, unsigned size, uint64_t 
     SkeinCPU *c = cpu->skein;
 
     if (!c->in_kernel) {
-        user_io(c, ra);
+        /* The device acts, and perhaps writes memory. */
+        skein_user_token(c, ra);
         return false;
     }
-    io_begin(c);
     digest_write(c, phys, size, value);
+    io_begin(c);
     if (skein_replaying) {
         c->in_io = false;
         return true;

@@ -21,6 +21,7 @@ void skein_log_run_close(SkeinCPU *c)
 
         c->run_len = 0;
         skein_shard_append2(&c->writer, SKEIN_USER_READ, 0, len, &va, sizeof(va), c->run, len);
+        skein_digest_input(c, SKEIN_USER_READ, len, &va, sizeof(va), c->run, len);
         c->bytes_since_mark += len;
     }
 }
@@ -31,6 +32,7 @@ void skein_log_bytes(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, con
     g_assert(c->held);
     skein_log_run_close(c);
     skein_shard_append2(&c->writer, kind, flags, arg, fixed, fixed_len, bytes, len);
+    skein_digest_input(c, kind, arg, fixed, fixed_len, bytes, len);
     c->bytes_since_mark += fixed_len + len + sizeof(struct skein_record);
     if (skein_log_mark_due(c)) {
         /* A loop in chained blocks would never come to the gate by itself. */
@@ -58,12 +60,22 @@ void skein_log_slice(SkeinCPU *c, uint32_t edge_shard, uint64_t edge_tick)
     skein_vm.session->edges += edge_shard != SKEIN_SHARD_NONE;
 }
 
+void skein_log_interrupt(SkeinCPU *c, uint32_t type, uint32_t vector)
+{
+    uint64_t p[2];
+
+    skein_log_run_close(c);
+    p[0] = skein_icount(c);
+    p[1] = skein_digest_here(c);
+    skein_log(c, SKEIN_INTERRUPT, 0, skein_intr_arg(type, vector), p, sizeof(p));
+}
+
 void skein_log_mark(SkeinCPU *c)
 {
     uint64_t icount = skein_icount(c);
 
     if (skein_vm.system_scope) {
-        uint64_t p[2] = { icount, skein_digest_here(c) };
+        uint64_t p[2] = {icount, skein_digest_here(c)};
 
         skein_log(c, SKEIN_DIGEST, 0, 0, p, sizeof(p));
     }

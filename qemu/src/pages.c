@@ -37,6 +37,19 @@ static SkeinPage *page_of(ram_addr_t ram)
     return &skein_vm.pages[index];
 }
 
+bool skein_pages_cover(ram_addr_t ram, uint64_t bytes)
+{
+    RAMBlock *block;
+
+    RAMBLOCK_FOREACH(block) {
+        if (ram >= block->offset && bytes <= block->used_length &&
+            ram - block->offset <= block->used_length - bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool skein_page_dirty(ram_addr_t ram)
 {
     return page_of(ram)->dirty;
@@ -70,8 +83,7 @@ static void user_may_write(SkeinCPU *c, ram_addr_t ram, int *prot)
     }
 }
 
-void skein_tlb_fill(CPUState *cpu, int mmu_idx, ram_addr_t ram, int *prot, bool *load,
-                    bool *store)
+void skein_tlb_fill(CPUState *cpu, int mmu_idx, ram_addr_t ram, int *prot, bool *load, bool *store)
 {
     SkeinCPU *c = cpu->skein;
 
@@ -263,4 +275,29 @@ uint64_t skein_load(CPUState *cpu, vaddr addr, unsigned size, ram_addr_t ram0, r
     }
     load_record(c, addr, size, value);
     return value;
+}
+
+void skein_descriptor_begin(CPUX86State *env, uintptr_t ra)
+{
+    SkeinCPU *c = skein_of(env);
+
+    if (!c->in_kernel) {
+        skein_user_token(c, ra);
+    }
+}
+
+void skein_descriptor_end(CPUX86State *env, target_ulong addr, uint32_t value, uintptr_t ra)
+{
+    SkeinCPU *c = skein_of(env);
+    CPUTLBEntryFull *full;
+    void *host;
+    uint64_t p[2] = {0, 0};
+
+    if (c->in_kernel || skein_replaying) {
+        return;
+    }
+    probe_access_full(env, addr, sizeof(value), MMU_DATA_STORE, cpu_mmu_index_kernel(env), true,
+                      &host, &full, ra);
+    p[1] = (addr & TARGET_PAGE_MASK) + full->xlat_section + (addr & ~TARGET_PAGE_MASK);
+    skein_log_bytes(c, SKEIN_MEM, SKEIN_F_USER, sizeof(value), p, sizeof(p), &value, sizeof(value));
 }

@@ -52,6 +52,7 @@ typedef struct SkeinCPU {
     uint64_t io_ordinal;
     uint64_t exits;  /* kernel exits */
     uint64_t digest; /* chained over kernel exits and device writes */
+    uint64_t inputs; /* chained over the events that carry something into the kernel */
     uint64_t slices;
     uint64_t pages_seen;             /* generation of user-dirty pages that this TLB knows */
     uint64_t user[SKEIN_SLOT_COUNT]; /* user state when the kernel was left */
@@ -162,8 +163,13 @@ void skein_log_run_close(SkeinCPU *c);
 void skein_log_slice(SkeinCPU *c, uint32_t edge_shard, uint64_t edge_tick);
 int skein_log_peer_gone(void *opaque); /* skein_shard_writer.on_full */
 
+/* Call before anything of the interrupt is done. */
+void skein_log_interrupt(SkeinCPU *c, uint32_t type, uint32_t vector);
 void skein_log_mark(SkeinCPU *c);
 bool skein_log_mark_due(const SkeinCPU *c);
+
+/* gate.c: user mode needs the token for an access; leaves to wait for it and do it again. */
+void skein_user_token(SkeinCPU *c, uintptr_t ra);
 
 /* entry.c */
 void skein_user_capture(CPUX86State *env, uint64_t slot[SKEIN_SLOT_COUNT]);
@@ -175,12 +181,16 @@ void skein_kernel_exit(SkeinCPU *c);
 void skein_interrupt_apply(SkeinCPU *c, uint32_t arg);
 
 /* digest.c */
+void skein_digest_input(SkeinCPU *c, uint8_t kind, uint32_t arg, const void *fixed,
+                        size_t fixed_len, const void *bytes, size_t len);
+uint64_t skein_digest_chain(SkeinCPU *c);
 uint64_t skein_digest_here(SkeinCPU *c);
 uint64_t skein_digest_slice(SkeinCPU *c);
 uint64_t skein_digest_ram(void);
 
 /* pages.c */
 void skein_pages_init(void);
+bool skein_pages_cover(ram_addr_t ram, uint64_t bytes); /* is it guest RAM? */
 void skein_page_mark_dirty(ram_addr_t page);
 void skein_pages_sync(SkeinCPU *c); /* this vCPU's kernel TLB learns which pages to watch */
 

@@ -15,8 +15,8 @@ int64_t skein_tlb_clock(CPUState *cpu)
 
 void skein_tlb_reset(SkeinCPU *c)
 {
-    skein_tlb_reset_mmuidx(c->cpu, SKEIN_KERNEL_IDXMAP | (skein_vm.system_scope
-                                                              ? SKEIN_USER_IDXMAP : 0),
+    skein_tlb_reset_mmuidx(c->cpu,
+                           SKEIN_KERNEL_IDXMAP | (skein_vm.system_scope ? SKEIN_USER_IDXMAP : 0),
                            skein_tlb_clock(c->cpu));
     c->polluted = false;
 }
@@ -33,4 +33,13 @@ bool skein_tlb_flush(CPUState *cpu)
         c->polluted = true;
     }
     return false;
+}
+
+void skein_tlb_moved(CPUState *cpu, int mmu_idx)
+{
+    SkeinCPU *c = cpu->skein;
+
+    if (!c->in_kernel && (1 << mmu_idx & SKEIN_KERNEL_IDXMAP)) {
+        c->polluted = true;
+    }
 }

@@ -29,7 +29,7 @@ static struct {
     /* Written by the owner before it gives the word up, read by the next one after it took it. */
     uint32_t last_shard QEMU_ALIGNED(64);
     uint64_t last_tick;
-} token = { .last_shard = SKEIN_SHARD_NONE };
+} token = {.last_shard = SKEIN_SHARD_NONE};
 
 void skein_token_reset(void)
 {
@@ -50,7 +50,7 @@ bool skein_token_overdue(void)
 
 static void futex_wait(uint32_t *word, uint32_t value)
 {
-    struct timespec timeout = { .tv_nsec = PARK_NS };
+    struct timespec timeout = {.tv_nsec = PARK_NS};
 
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &timeout, NULL, 0);
 }
@@ -225,7 +225,7 @@ void skein_token_device_acquire(void)
     wait_for(device, true, false);
     borrowed_from = qatomic_read(&token.word) == device + 1 ? 0 : qatomic_read(&token.word);
     if (token.last_shard != device) {
-        p = (struct skein_token_payload){ .edge_tick = token.last_tick };
+        p = (struct skein_token_payload){.edge_tick = token.last_tick};
         skein_shard_append(&skein_vm.device_writer, SKEIN_TOKEN, 0, token.last_shard, &p,
                            sizeof(p));
         skein_vm.session->slices++;

@@ -12,6 +12,9 @@
 void skein_syscall(CPUX86State *env, uint32_t type, int insn_len);
 /* seg_helper.c: an interrupt is delivered now; big QEMU lock held. */
 void skein_interrupt(CPUX86State *env, uint32_t type, int vector);
+/* seg_helper.c: around the store that marks a descriptor as accessed; user mode does it too. */
+void skein_descriptor_begin(CPUX86State *env, uintptr_t ra);
+void skein_descriptor_end(CPUX86State *env, target_ulong addr, uint32_t value, uintptr_t ra);
 /* misc_helper.c: PAUSE. */
 void skein_pause(CPUX86State *env);
 
@@ -22,8 +25,8 @@ void skein_port_in_end(CPUX86State *env, uint32_t port, unsigned size, uint64_t 
 bool skein_port_out_begin(CPUX86State *env, uint32_t port, unsigned size, uint32_t value,
                           uintptr_t ra);
 /* Around RDMSR, WRMSR and CR8, which may reach the interrupt controller. */
-void skein_msr_begin(CPUX86State *env);
-void skein_msr_write(CPUX86State *env, uint32_t index, uint64_t value);
+void skein_msr_read_begin(CPUX86State *env);
+void skein_msr_write_begin(CPUX86State *env, uint32_t index, uint64_t value);
 void skein_x86_io_end(CPUX86State *env);
 
 /* A value that only the outside knows: recorded as it is, or replaced by the recorded one. */

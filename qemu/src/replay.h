@@ -1,0 +1,61 @@
+/*
+ * What the parts of the replayer share. All of it runs in the one thread that replays.
+ *
+ *   replay_log.c    the log: events of each vCPU, in order
+ *   replay.c        one vCPU: up to its next event, and that event
+ *   replay_order.c  all of them: whose slice is next, and what devices do between slices
+ *   verdict.c       how it ends
+ */
+#ifndef ACCEL_TCG_SKEIN_REPLAY_H
+#define ACCEL_TCG_SKEIN_REPLAY_H
+
+#include "accel/tcg/skein/state.h"
+
+/* A stop that is not known yet. */
+#define SKEIN_STOP_UNKNOWN UINT64_MAX
+
+static inline uint64_t skein_first_word(const struct skein_record *r)
+{
+    return *(const uint64_t *)(r + 1);
+}
+
+/* replay_log.c */
+
+const char *skein_replay_kind_name(uint8_t kind);
+
+/* The record at *cursor, which moves behind it; NULL: nothing more is published yet. */
+const struct skein_record *skein_replay_peek_at(struct skein_shard_reader *r, uint64_t *cursor);
+/* The next event of a vCPU, not consumed; NULL: nothing more is published yet. */
+const struct skein_record *skein_replay_peek(SkeinCPU *c);
+/* As above, but waits; NULL: the log has no more. */
+const struct skein_record *skein_replay_await(SkeinCPU *c);
+void skein_replay_consume(SkeinCPU *c);
+/* No more events will come, and all that came are consumed. */
+bool skein_replay_log_over(struct skein_shard_reader *r, uint64_t cursor);
+bool skein_replay_log_closed(struct skein_shard_reader *r);
+/* A moment for the feeder; ends the process when it is gone. */
+void skein_replay_wait_for_feeder(void);
+/* The log has no event where one is needed. Does not return unless the recording was cut off. */
+void skein_replay_log_ended(SkeinCPU *c, uint8_t kind);
+/* A run of bytes read from user memory must be used up when another event is met. */
+void skein_replay_run_used_up(SkeinCPU *c, uint8_t kind);
+/* The icount at which the vCPU must stand when the event is due; false: in program order. */
+bool skein_replay_positioned(const struct skein_record *r, uint64_t *icount);
+/* Looks ahead for the next stop. False: none is known yet; *full: and the ring cannot hold more. */
+bool skein_replay_find_stop(SkeinCPU *c, bool *full);
+
+/* replay.c */
+void skein_replay_mem(const struct skein_record *r);
+
+/* replay_order.c */
+bool skein_replay_edge_met(const struct skein_record *r);
+void skein_replay_give_up(SkeinCPU *c);
+/* Device events until the slice that begins with this TOKEN may follow. */
+void skein_replay_devices(const struct skein_record *token);
+
+/* verdict.c */
+G_NORETURN void skein_replay_finish(enum skein_verdict verdict);
+/* All shards are at their end: compares what remains. */
+G_NORETURN void skein_replay_check_end(void);
+
+#endif

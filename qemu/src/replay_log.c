@@ -1,0 +1,153 @@
+/*
+ * The log as the replayer reads it: one sequence of events per vCPU, published by the feeder a few
+ * megabytes ahead.
+ */
+#include "accel/tcg/skein/replay.h"
+
+#include "pipeline/shard_layout.h"
+
+/* Room is given back to the feeder in batches: it costs a shared cache line. */
+#define RELEASE_EVERY 256
+#define POLL_US 50
+
+const char *skein_replay_kind_name(uint8_t kind)
+{
+    const char *name = skein_kind_name(kind);
+
+    return name ? name : "nothing";
+}
+
+const struct skein_record *skein_replay_peek_at(struct skein_shard_reader *r, uint64_t *cursor)
+{
+    bool bad = false;
+    const struct skein_record *rec = skein_shard_peek(r, cursor, &bad);
+
+    if (bad) {
+        skein_diverged(NULL, SKEIN_PAD, 0, 0, "the session's shared memory is damaged");
+    }
+    return rec;
+}
+
+const struct skein_record *skein_replay_peek(SkeinCPU *c)
+{
+    uint64_t cursor = c->cursor;
+
+    return skein_replay_peek_at(&c->reader, &cursor);
+}
+
+bool skein_replay_log_closed(struct skein_shard_reader *r)
+{
+    return qatomic_load_acquire(&r->mem->closed);
+}
+
+bool skein_replay_log_over(struct skein_shard_reader *r, uint64_t cursor)
+{
+    return skein_replay_log_closed(r) && !skein_replay_peek_at(r, &cursor);
+}
+
+void skein_replay_wait_for_feeder(void)
+{
+    if (skein_log_peer_gone(NULL)) {
+        _exit(2);
+    }
+    g_usleep(POLL_US);
+}
+
+const struct skein_record *skein_replay_await(SkeinCPU *c)
+{
+    for (;;) {
+        const struct skein_record *r = skein_replay_peek(c);
+
+        if (r || skein_replay_log_over(&c->reader, c->cursor)) {
+            return r;
+        }
+        skein_replay_wait_for_feeder();
+    }
+}
+
+void skein_replay_consume(SkeinCPU *c)
+{
+    const struct skein_record *r;
+
+    if (c->unreleased >= RELEASE_EVERY) {
+        skein_shard_release(&c->reader, c->cursor, c->unreleased);
+        c->unreleased = 0;
+    }
+    r = skein_replay_peek_at(&c->reader, &c->cursor);
+    c->tick++;
+    c->unreleased++;
+    skein_vm.session->events_done++;
+    skein_digest_input(c, r->kind, r->arg, r + 1, r->size_bytes - sizeof(*r), NULL, 0);
+}
+
+void skein_replay_run_used_up(SkeinCPU *c, uint8_t kind)
+{
+    if (c->run_pos != c->run_len) {
+        skein_diverged(c, kind, c->run_len, c->run_pos, "bytes used of a read from user memory");
+    }
+}
+
+void skein_replay_log_ended(SkeinCPU *c, uint8_t kind)
+{
+    if (skein_vm.session->truncated) {
+        skein_replay_finish(SKEIN_VERDICT_INCOMPLETE);
+    }
+    skein_diverged(c, kind, 0, kind, "the vCPU needs a %s event, the log has no more",
+                   skein_replay_kind_name(kind));
+}
+
+const struct skein_record *skein_replay_next(SkeinCPU *c, uint8_t kind)
+{
+    const struct skein_record *r = skein_replay_await(c);
+
+    skein_replay_run_used_up(c, kind);
+    if (!r) {
+        skein_replay_log_ended(c, kind);
+    }
+    if (r->kind != kind) {
+        skein_diverged(c, r->kind, r->kind, kind, "the log has a %s event, the vCPU needs %s",
+                       skein_replay_kind_name(r->kind), skein_replay_kind_name(kind));
+    }
+    skein_replay_consume(c);
+    return r;
+}
+
+bool skein_replay_positioned(const struct skein_record *r, uint64_t *icount)
+{
+    switch (r->kind) {
+    case SKEIN_TOKEN:
+        *icount = ((const struct skein_token_payload *)(r + 1))->position;
+        return !(r->flags & SKEIN_F_AT_IO);
+    case SKEIN_ENTRY:
+    case SKEIN_INTERRUPT:
+    case SKEIN_TLB_FLUSH:
+    case SKEIN_MARK:
+    case SKEIN_END:
+        *icount = skein_first_word(r);
+        return true;
+    case SKEIN_MEM:
+        *icount = skein_first_word(r);
+        return !(r->flags & (SKEIN_F_AT_IO | SKEIN_F_USER));
+    default:
+        return false;
+    }
+}
+
+bool skein_replay_find_stop(SkeinCPU *c, bool *full)
+{
+    uint64_t cursor = c->cursor, icount;
+    const struct skein_record *r;
+
+    *full = false;
+    while ((r = skein_replay_peek_at(&c->reader, &cursor))) {
+        if (skein_replay_positioned(r, &icount)) {
+            c->stop = icount;
+            return true;
+        }
+        if (cursor - c->cursor > skein_vm.session->ring_bytes / 2) {
+            *full = true;
+            return false;
+        }
+    }
+    return false;
+}
