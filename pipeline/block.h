@@ -12,8 +12,7 @@
 #include "pipeline/event.h"
 #include "pipeline/stats.h"
 
-#define SKEIN_BLOCK_RAW_MAX (64ull << 20)     /* what a reader accepts */
-#define SKEIN_BLOCK_PACKED_MAX (256ull << 20) /* the same */
+#define SKEIN_BLOCK_RAW_MAX (64ull << 20) /* what a reader accepts */
 
 /* What the header of a block says about its events; the clocks: index is the shard. */
 struct skein_block_info {

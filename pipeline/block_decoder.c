@@ -5,7 +5,16 @@
 
 #include "pipeline/block.h"
 #include "pipeline/block_shape.h"
+#include "pipeline/proto_budget.h"
+#include "pipeline/shard_layout.h"
 #include "proto/skein.pb-c.h"
+
+/*
+ * What columns may take, packed or in memory: about 4 bytes for each byte of a record when every
+ * value is a run of its own, and the fixed part of SKEIN_MAX_SHARDS shards.
+ */
+#define COLUMNS_PER_BYTE 8u
+#define COLUMNS_MIN_BYTES (1u << 20)
 
 #define CURSOR_COUNT (sizeof(Skein__ShardColumns) / 8)
 
@@ -124,7 +133,7 @@ static size_t decode_shaped(struct decoder *d, struct shard_cursor *s, uint8_t k
         return 0;
     }
     size = sizeof(struct skein_record) + 8u * shape->word_count + ((tail + 7) & ~(size_t)7);
-    if (size > room || size > UINT16_MAX) {
+    if (size > room || size > SKEIN_RECORD_LIMIT_BYTES) {
         return 0;
     }
     const struct skein_record rec = {(uint16_t)size, kind, flags, ctx.arg};
@@ -144,7 +153,7 @@ static size_t decode_raw(struct shard_cursor *s, uint8_t *to, size_t room) {
     uint64_t size;
 
     if (!take(s, offsetof(Skein__ShardColumns, n_raw_size), &size) || size < sizeof(rec) ||
-        size % 8 != 0 || size > UINT16_MAX || size > room ||
+        size % 8 != 0 || size > SKEIN_RECORD_LIMIT_BYTES || size > room ||
         !take_bytes(s, offsetof(Skein__ShardColumns, raw), size, to)) {
         return 0;
     }
@@ -232,20 +241,28 @@ static void index_by_shard(struct skein_block *b) {
     }
 }
 
+static uint64_t columns_max(const struct skein_block_info *info) {
+    return COLUMNS_MIN_BYTES + COLUMNS_PER_BYTE * info->raw_bytes;
+}
+
 static bool info_valid(const struct skein_block_info *info, uint32_t shard_count) {
     return shard_count != 0 && shard_count <= SKEIN_MAX_SHARDS && info->raw_bytes != 0 &&
-           info->raw_bytes <= SKEIN_BLOCK_RAW_MAX && info->packed_bytes <= SKEIN_BLOCK_PACKED_MAX &&
+           info->raw_bytes <= SKEIN_BLOCK_RAW_MAX && info->packed_bytes <= columns_max(info) &&
            info->events <= info->raw_bytes / sizeof(struct skein_record);
 }
 
-static Skein__Block *unpack(const uint8_t *data, size_t data_bytes, size_t packed_bytes) {
+static Skein__Block *unpack(const uint8_t *data, size_t data_bytes,
+                            const struct skein_block_info *info) {
+    const size_t packed_bytes = info->packed_bytes;
     uint8_t *packed = malloc(packed_bytes + 1);
+    struct skein_proto_budget budget;
     Skein__Block *msg = NULL;
 
     /* The room for one byte more tells a frame that is longer than the header said. */
     if (packed != NULL &&
         ZSTD_decompress(packed, packed_bytes + 1, data, data_bytes) == packed_bytes) {
-        msg = skein__block__unpack(NULL, packed_bytes, packed);
+        skein_proto_budget_init(&budget, columns_max(info));
+        msg = skein__block__unpack(&budget.allocator, packed_bytes, packed);
     }
     free(packed);
     return msg;
@@ -278,9 +295,9 @@ int skein_block_decode(const uint8_t *data, size_t data_bytes, const struct skei
     if (!info_valid(info, shard_count)) {
         return skein_error_set(err, -EBADMSG, "a block header holds impossible sizes");
     }
-    msg = unpack(data, data_bytes, info->packed_bytes);
+    msg = unpack(data, data_bytes, info);
     if (msg == NULL) {
-        return skein_error_set(err, -EBADMSG, "a block cannot be decompressed");
+        return skein_error_set(err, -EBADMSG, "a block cannot be unpacked");
     }
     d.block = block_alloc(info, shard_count);
     d.shards = calloc(shard_count, sizeof(*d.shards));

@@ -7,6 +7,11 @@
 #include <xxhash.h>
 
 #include "pipeline/manifest.h"
+#include "pipeline/proto_budget.h"
+
+/* Our messages need about 8 times their size in memory: integers of one byte become 8. */
+#define MEMORY_PER_BYTE 32u
+#define MEMORY_MIN_BYTES (64u << 10)
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "integers are stored as they are");
 
@@ -54,6 +59,8 @@ int skein_frame_prefix(const uint8_t *prefix, const char magic[8], const char *w
 int skein_frame_parse(const uint8_t *frame, size_t frame_bytes, const char magic[8],
                       const ProtobufCMessageDescriptor *type, const char *what,
                       ProtobufCMessage **message, struct skein_error *err) {
+    const size_t message_bytes = frame_bytes - SKEIN_FRAME_OVERHEAD_BYTES;
+    struct skein_proto_budget budget;
     size_t expected;
     uint64_t hash;
     int rc;
@@ -72,7 +79,8 @@ int skein_frame_parse(const uint8_t *frame, size_t frame_bytes, const char magic
     if (hash != XXH64(frame, frame_bytes - 8, 0)) {
         return skein_error_set(err, -EBADMSG, "the %s is damaged (checksum)", what);
     }
-    *message = protobuf_c_message_unpack(type, NULL, frame_bytes - SKEIN_FRAME_OVERHEAD_BYTES,
+    skein_proto_budget_init(&budget, MEMORY_MIN_BYTES + MEMORY_PER_BYTE * message_bytes);
+    *message = protobuf_c_message_unpack(type, &budget.allocator, message_bytes,
                                          frame + SKEIN_FRAME_PREFIX_BYTES);
     if (*message == NULL) {
         return skein_error_set(err, -EBADMSG, "the %s cannot be parsed", what);

@@ -18,7 +18,7 @@
 
 #define SKEIN_FRAME_PREFIX_BYTES 16u
 #define SKEIN_FRAME_OVERHEAD_BYTES 24u
-#define SKEIN_FRAME_MESSAGE_MAX (64u << 20)
+#define SKEIN_FRAME_MESSAGE_MAX (16u << 20)
 
 /* A malloc'ed frame of the message. */
 int skein_frame_build(const char magic[8], const ProtobufCMessage *message, uint8_t **frame,

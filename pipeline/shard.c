@@ -10,12 +10,11 @@
 #define RING_MIN_BYTES (64ull << 10)
 #define RING_MAX_BYTES (1ull << 30)
 #define HEADER_BYTES sizeof(struct skein_record)
-/* Header, the largest fixed part, and bytes. A pad and a record of it fit in the smallest ring. */
-#define RECORD_LIMIT (HEADER_BYTES + 8 * 45 + SKEIN_RECORD_MAX_BYTES)
 #define FULL_SPINS 2000
 #define FULL_NAP_NS 50000
 
-static_assert(2 * RECORD_LIMIT <= RING_MIN_BYTES, "an empty ring takes any pad and record");
+static_assert(2 * SKEIN_RECORD_LIMIT_BYTES <= RING_MIN_BYTES,
+              "an empty ring takes any pad and record");
 
 size_t skein_shard_mem_bytes(uint64_t ring_bytes) {
     return SKEIN_SHARD_RING_OFFSET + (size_t)ring_bytes;
@@ -166,7 +165,7 @@ uint64_t skein_shard_append2(struct skein_shard_writer *w, uint8_t kind, uint8_t
     const uint64_t pad = to_end < size ? to_end : 0;
     uint8_t *at;
 
-    assert(size <= RECORD_LIMIT);
+    assert(size <= SKEIN_RECORD_LIMIT_BYTES);
     if (!has_room(w, pad + size) && !wait_for_room(w, pad + size)) {
         return 0;
     }
@@ -233,7 +232,7 @@ const struct skein_record *skein_shard_peek(struct skein_shard_reader *r, uint64
         const struct skein_record *rec = (const void *)(r->ring + index);
         const uint64_t size = rec->size_bytes;
 
-        if (size < HEADER_BYTES || size % 8 != 0 || size > RECORD_LIMIT ||
+        if (size < HEADER_BYTES || size % 8 != 0 || size > SKEIN_RECORD_LIMIT_BYTES ||
             size > r->cached_head - *cursor || size > r->mask + 1 - index ||
             rec->kind >= SKEIN_KIND_COUNT) {
             *bad = true;

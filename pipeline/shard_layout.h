@@ -9,7 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pipeline/event.h"
+
 #define SKEIN_SHARD_VERSION 1u
+
+/* The largest record: header, the largest fixed part, and bytes. */
+#define SKEIN_RECORD_LIMIT_BYTES (sizeof(struct skein_record) + 8 * 45 + SKEIN_RECORD_MAX_BYTES)
 
 /* One cache line (or more) per side: a store of one side never takes the line of the other. */
 struct skein_shard_mem {

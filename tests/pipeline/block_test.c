@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <zstd.h>
 
+#include "pipeline/shard_layout.h"
 #include "tests/pipeline/events.h"
 
 static struct skein_block *round_trip(struct skein_block_encoder *enc, uint32_t shards) {
@@ -143,4 +146,44 @@ Test(block, damaged_data_never_crash) {
     free(copy);
     skein_block_encoder_free(enc);
     history_free(&h);
+}
+
+/* A shard's writer takes no such record: it must not come out of a file either. */
+Test(block, a_record_too_long_for_a_shard_is_refused) {
+    static uint8_t longer[SKEIN_RECORD_LIMIT_BYTES + 8];
+    const struct skein_record header = {sizeof(longer), SKEIN_VALUE, 0, 1};
+    struct skein_block_encoder *enc;
+    struct skein_block_info info;
+    struct skein_block *block;
+    const uint8_t *data;
+    size_t bytes;
+
+    cr_assert_eq(skein_block_encoder_create(1, 0, &enc), 0);
+    memcpy(longer, &header, sizeof(header));
+    cr_assert_eq(skein_block_encoder_add(enc, 0, (const void *)longer), 0);
+    cr_assert_eq(skein_block_encoder_finish(enc, &info, &data, &bytes), 0);
+    cr_assert_eq(skein_block_decode(data, bytes, &info, 1, &block, NULL), -EBADMSG);
+    skein_block_encoder_free(enc);
+}
+
+/* Two bytes of it ask for the columns of one more shard: some hundred bytes of memory each. */
+Test(block, a_message_that_needs_much_memory_is_refused) {
+    const size_t packed_bytes = 1 << 20;
+    const struct skein_block_info info = {
+        .events = 1, .raw_bytes = 64, .packed_bytes = packed_bytes, .clock_after = {1}};
+    const size_t room = ZSTD_compressBound(packed_bytes);
+    uint8_t *packed = calloc(1, packed_bytes), *data = malloc(room);
+    struct skein_block *block;
+    struct rusage before, after;
+
+    for (size_t i = 0; i < packed_bytes; i += 2) {
+        packed[i] = 3 << 3 | 2; /* Block.shards, of length 0 */
+    }
+    const size_t bytes = ZSTD_compress(data, room, packed, packed_bytes, 1);
+    getrusage(RUSAGE_SELF, &before);
+    cr_assert_eq(skein_block_decode(data, bytes, &info, 1, &block, NULL), -EBADMSG);
+    getrusage(RUSAGE_SELF, &after);
+    cr_assert_lt(after.ru_maxrss - before.ru_maxrss, 64 << 10, "KiB");
+    free(packed);
+    free(data);
 }

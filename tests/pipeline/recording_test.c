@@ -7,8 +7,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
+#include "pipeline/frame.h"
 #include "pipeline/reader.h"
+#include "proto/skein.pb-c.h"
 #include "tests/pipeline/fixture.h"
 
 /* The sentence for the user when opening fails; it names the place. */
@@ -54,6 +57,38 @@ Test(recording, manifest_comes_back) {
     cr_assert_eq(skein_manifest_read(dir, &back, NULL), 0);
     m.format_version = SKEIN_FORMAT_VERSION;
     cr_assert_eq(memcmp(&m, &back, sizeof(m)), 0);
+    fixture_remove(dir);
+}
+
+/* A damaged length field is one thing; a message made to eat all memory is another. */
+Test(recording, a_manifest_that_needs_much_memory_is_refused) {
+    const struct skein_manifest m = fixture_manifest(3);
+    const size_t message_bytes = 4 << 20, all = SKEIN_FRAME_OVERHEAD_BYTES + message_bytes;
+    Skein__Manifest empty = SKEIN__MANIFEST__INIT;
+    uint8_t *frame, *bytes = calloc(1, all);
+    char dir[256], path[300];
+    size_t frame_bytes;
+    uint64_t hash;
+
+    fixture_dir(dir);
+    cr_assert_eq(skein_recording_create(dir, &m, NULL), 0);
+    cr_assert_eq(skein_frame_build(SKEIN_FRAME_MANIFEST, &empty.base, &frame, &frame_bytes), 0);
+    memcpy(bytes, frame, SKEIN_FRAME_PREFIX_BYTES);
+    memcpy(bytes + 12, &(uint32_t){(uint32_t)message_bytes}, 4);
+    /* Manifest.stats, and in it as many ShardStats of length 0 as there is room for. */
+    uint8_t *at = bytes + SKEIN_FRAME_PREFIX_BYTES;
+    const uint8_t stats[] = {0xe2, 0x01, 0xfa, 0xff, 0xff, 0x01};
+    memcpy(at, stats, sizeof(stats));
+    for (size_t i = sizeof(stats); i < message_bytes; i += 2) {
+        at[i] = 1 << 3 | 2;
+    }
+    hash = XXH64(bytes, all - 8, 0);
+    memcpy(bytes + all - 8, &hash, 8);
+    snprintf(path, sizeof(path), "%s/manifest", dir);
+    fixture_write(path, bytes, all);
+    expect_error(dir, -EBADMSG, "cannot be parsed");
+    free(frame);
+    free(bytes);
     fixture_remove(dir);
 }
 
