@@ -39,6 +39,8 @@ busybox-static        the guest's shell and tools
 cpio                  packs the guest's image
 clang-format          checks the format of our code
 clang-tidy            checks our code
+clang                 builds the fuzzers
+libclang-rt-14-dev    libFuzzer and the sanitizers of the fuzzers
 shellcheck            checks our scripts
 jq                    the tests and benchmarks read skein's JSON
 TABLE
