@@ -24,8 +24,9 @@ static int count_events(struct skein_recording *rec, struct skein_stats *stats,
     return rc;
 }
 
-static int check_file(const struct skein_recording *rec, const struct skein_manifest_file *file,
-                      struct skein_error *err) {
+/* The name is ours, not the manifest's: a manifest must not send us to files that are elsewhere. */
+static int check_file(const struct skein_recording *rec, const char *name,
+                      const struct skein_manifest_file *file, struct skein_error *err) {
     struct skein_manifest_file found = {.size_bytes = 0};
     char path[PATH_MAX];
     int rc;
@@ -33,7 +34,7 @@ static int check_file(const struct skein_recording *rec, const struct skein_mani
     if (file->size_bytes == 0) {
         return 0;
     }
-    snprintf(path, sizeof(path), "%s/%s", rec->dir, file->path);
+    snprintf(path, sizeof(path), "%s/%s", rec->dir, name);
     rc = skein_manifest_file_fill(&found, path, err);
     if (rc != 0) {
         return rc;
@@ -74,6 +75,6 @@ int skein_recording_check(struct skein_recording *rec, struct skein_error *err) 
         return skein_error_set(err, -EBADMSG,
                                "%s: its events are not those that its manifest counts", rec->dir);
     }
-    rc = check_file(rec, &rec->manifest.snapshot, err);
-    return rc != 0 ? rc : check_file(rec, &rec->manifest.console, err);
+    rc = check_file(rec, SKEIN_SNAPSHOT_NAME, &rec->manifest.snapshot, err);
+    return rc != 0 ? rc : check_file(rec, SKEIN_CONSOLE_NAME, &rec->manifest.console, err);
 }

@@ -60,6 +60,23 @@ Test(recording, manifest_comes_back) {
     fixture_remove(dir);
 }
 
+Test(recording, a_manifest_names_no_files_elsewhere) {
+    struct history h = history_make(3, 2, 20, 1);
+    struct skein_manifest m;
+    char dir[256], path[300];
+
+    fixture_dir(dir);
+    fixture_record(dir, &h, h.count, 20000, 100000);
+    cr_assert_eq(skein_manifest_read(dir, &m, NULL), 0);
+    snprintf(path, sizeof(path), "%s/segments/000001.skn", dir);
+    cr_assert_eq(skein_manifest_file_fill(&m.snapshot, path, NULL), 0);
+    strcpy(m.snapshot.path, "segments/000001.skn");
+    cr_assert_eq(skein_manifest_write(dir, &m, NULL), 0);
+    expect_error(dir, -ENOENT, SKEIN_SNAPSHOT_NAME);
+    fixture_remove(dir);
+    history_free(&h);
+}
+
 /* A damaged length field is one thing; a message made to eat all memory is another. */
 Test(recording, a_manifest_that_needs_much_memory_is_refused) {
     const struct skein_manifest m = fixture_manifest(3);
