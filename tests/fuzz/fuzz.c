@@ -1,6 +1,5 @@
 #include "tests/fuzz/fuzz.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,17 +26,17 @@ void fuzz_broken(const char *condition, const char *file, int line) {
     abort();
 }
 
-static char dir[] = "/dev/shm/skein-fuzz-XXXXXX"; /* in memory: nothing here outlives a run */
-static bool made;
+static char dir[256];
 
 static void remove_dir(void) {
     fixture_remove(dir);
 }
 
 const char *fuzz_dir(void) {
-    if (!made) {
+    if (dir[0] == '\0') {
+        const char *base = getenv("SKEIN_FUZZ_TMP");
+        snprintf(dir, sizeof(dir), "%s/skein-fuzz-XXXXXX", base != NULL ? base : "/dev/shm");
         FUZZ_CHECK(mkdtemp(dir) != NULL);
-        made = true;
         atexit(remove_dir);
     }
     return dir;
