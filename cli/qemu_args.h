@@ -8,7 +8,7 @@
 
 /* The machine and the CPU of every recording, unless the user chooses another CPU. */
 #define SKEIN_DEFAULT_MACHINE "pc,smm=off,vmport=off"
-#define SKEIN_DEFAULT_CPU "max,-erms,-fsrm,-monitor"
+#define SKEIN_DEFAULT_CPU "max,-erms,-fsrm,-monitor,-svm"
 #define SKEIN_DEFAULT_MEMORY "512M"
 
 /* The recorder and the replayer inside QEMU: the id of their object. */

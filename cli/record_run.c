@@ -145,14 +145,19 @@ static void start_packing(void *opaque) {
     r->packed = -failed;
 }
 
+/* Whether the guest's control port ends the recording. */
+static const char *stop_word(const struct skein_record_opts *o) {
+    return o->stop.when == SKEIN_WHEN_GUEST ? "guest" : "host";
+}
+
 /* QMP's way to say what push_recorder() says. */
 static void format_add_object(struct record_run *r) {
     snprintf(r->add_object, sizeof(r->add_object),
              "{\"execute\":\"object-add\",\"arguments\":{\"qom-type\":\"skein-record\","
-             "\"id\":\"" SKEIN_OBJECT_ID "\",\"session\":\"%s\",\"scope\":\"%s\","
-             "\"start\":\"now\",\"snapshot\":\"%s\",\"console\":\"%s\"}}",
-             skein_session_name(r->stage.session), skein_scope_name(r->opts->scope),
-             r->stage.snapshot, r->stage.console);
+             "\"id\":\"" SKEIN_OBJECT_ID "\",\"session\":\"%s\","
+             "\"start\":\"now\",\"stop\":\"%s\",\"snapshot\":\"%s\",\"console\":\"%s\"}}",
+             skein_session_name(r->stage.session), stop_word(r->opts), r->stage.snapshot,
+             r->stage.console);
 }
 
 static void push_recorder(struct record_run *r, struct skein_argv *argv) {
@@ -162,9 +167,9 @@ static void push_recorder(struct record_run *r, struct skein_argv *argv) {
     skein_argv_push(argv, "-object");
     skein_argv_push(
         argv,
-        "skein-record,id=" SKEIN_OBJECT_ID ",session=%s,scope=%s,start=%s,snapshot=%s,console=%s",
-        skein_session_name(r->stage.session), skein_scope_name(o->scope),
-        o->start.when == SKEIN_WHEN_GUEST ? "guest" : "now", r->stage.snapshot, r->stage.console);
+        "skein-record,id=" SKEIN_OBJECT_ID ",session=%s,start=%s,stop=%s,snapshot=%s,console=%s",
+        skein_session_name(r->stage.session), o->start.when == SKEIN_WHEN_GUEST ? "guest" : "now",
+        stop_word(o), r->stage.snapshot, r->stage.console);
 }
 
 static int start_qemu(struct record_run *r, struct skein_error *err) {

@@ -81,6 +81,8 @@ enum skein_entry_type {
     SKEIN_ENTRY_EXCEPTION = 3, /* faults, traps and INT n */
     SKEIN_ENTRY_INTERRUPT = 4, /* external, taken in user mode */
     SKEIN_ENTRY_NMI = 5,
+    SKEIN_ENTRY_MCE = 6,
+    SKEIN_ENTRY_INIT = 7,
 };
 #define SKEIN_ENTRY_IS_INT 0x80u /* in the type byte: the exception came from INT n */
 

@@ -25,8 +25,8 @@ struct SkeinSession {
     char *session;
     char *snapshot;
     char *console;
-    char *scope;
     char *start;
+    char *stop;
     bool done; /* it has begun once */
     Notifier machine_done;
     Notifier shutdown;
@@ -102,14 +102,23 @@ static void guest_ends(void *opaque)
     stop_and_finish(SKEIN_END_STOPPED, true);
 }
 
+static bool by_guest(const char *when)
+{
+    return !g_strcmp0(when, "guest");
+}
+
 static void control_write(void *opaque, hwaddr addr, uint64_t value, unsigned size)
 {
-    QEMUBHFunc *act = value == GUEST_STARTS ? guest_starts
-                      : value == GUEST_ENDS ? guest_ends
-                                            : NULL;
+    SkeinSession *s = opaque;
+    QEMUBHFunc *act = NULL;
 
+    if (value == GUEST_STARTS && by_guest(s->start)) {
+        act = guest_starts;
+    } else if (value == GUEST_ENDS && by_guest(s->stop)) {
+        act = guest_ends;
+    }
     if (act) {
-        aio_bh_schedule_oneshot(qemu_get_aio_context(), act, opaque);
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), act, s);
     }
 }
 
@@ -133,9 +142,11 @@ static bool prepare(SkeinSession *s, Error **errp)
     skein_vm.session->state = SKEIN_STATE_READY;
     s->shutdown.notify = on_shutdown;
     qemu_register_shutdown_notifier(&s->shutdown);
-    if (!skein_replaying && !g_strcmp0(s->start, "guest")) {
+    if (!skein_replaying && (by_guest(s->start) || by_guest(s->stop))) {
         memory_region_init_io(&s->control_port, OBJECT(s), &control_ops, s, "skein-control", 1);
         memory_region_add_subregion(get_system_io(), SKEIN_CONTROL_PORT, &s->control_port);
+    }
+    if (by_guest(s->start)) {
         return true;
     }
     if (runstate_is_running()) {
@@ -213,8 +224,8 @@ static void finalize(Object *obj)
     g_free(s->session);
     g_free(s->snapshot);
     g_free(s->console);
-    g_free(s->scope);
     g_free(s->start);
+    g_free(s->stop);
 }
 
 #define STRING_PROPERTY(field)                                                                     \
@@ -231,8 +242,8 @@ static void finalize(Object *obj)
 STRING_PROPERTY(session)
 STRING_PROPERTY(snapshot)
 STRING_PROPERTY(console)
-STRING_PROPERTY(scope)
 STRING_PROPERTY(start)
+STRING_PROPERTY(stop)
 
 static void class_init(ObjectClass *oc, void *data)
 {
@@ -243,8 +254,8 @@ static void class_init(ObjectClass *oc, void *data)
     object_class_property_add_str(oc, "session", get_session, set_session);
     object_class_property_add_str(oc, "snapshot", get_snapshot, set_snapshot);
     object_class_property_add_str(oc, "console", get_console, set_console);
-    object_class_property_add_str(oc, "scope", get_scope, set_scope);
     object_class_property_add_str(oc, "start", get_start, set_start);
+    object_class_property_add_str(oc, "stop", get_stop, set_stop);
 }
 
 static const TypeInfo types[] = {

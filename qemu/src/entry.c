@@ -161,11 +161,16 @@ static void deliver(SkeinCPU *c, uint32_t arg, uint64_t error, uint64_t next_ip)
         c->cpu->exception_index = -1;
         break;
     case SKEIN_ENTRY_NMI:
-        env->hflags2 |= HF2_NMI_MASK;
-        do_interrupt_x86_hardirq(env, EXCP02_NMI, 1);
+        skein_interrupt_apply(c, skein_intr_arg(SKEIN_INTR_NMI, 0));
+        break;
+    case SKEIN_ENTRY_MCE:
+        skein_interrupt_apply(c, skein_intr_arg(SKEIN_INTR_MCE, 0));
+        break;
+    case SKEIN_ENTRY_INIT:
+        skein_interrupt_apply(c, skein_intr_arg(SKEIN_INTR_INIT, 0));
         break;
     default:
-        do_interrupt_x86_hardirq(env, vector, 1);
+        skein_interrupt_apply(c, skein_intr_arg(SKEIN_INTR_HARD, vector));
         break;
     }
 }

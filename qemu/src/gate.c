@@ -175,7 +175,35 @@ void skein_atomic_begin(CPUState *cpu)
         if (c->in_kernel && !had) {
             kernel_resumed(c);
         }
+        /* A vCPU that must stop may wait for the big QEMU lock, and its owner for the token. */
+        skein_token_lend(c);
     }
+}
+
+void skein_atomic_alone(CPUState *cpu)
+{
+    if (!skein_replaying) {
+        skein_token_unlend(cpu->skein);
+    }
+}
+
+void skein_watchpoint(CPUState *cpu)
+{
+    cpu->skein->watch_hit = true;
+    /* To the gate after this instruction, which stands alone in its block. */
+    qatomic_set(&cpu->neg.icount_decr.u16.high, -1);
+}
+
+bool skein_watchpoint_due(CPUState *cpu)
+{
+    SkeinCPU *c = cpu->skein;
+
+    if (!c->watch_hit) {
+        return false;
+    }
+    c->watch_hit = false;
+    cpu->exception_index = EXCP_DEBUG;
+    return true;
 }
 
 bool skein_budget_spent(CPUState *cpu, TranslationBlock *tb)
@@ -218,6 +246,20 @@ static uint32_t effective(CPUX86State *env, uint32_t type, int *vector)
     return type;
 }
 
+static uint32_t entry_type(uint32_t type)
+{
+    switch (type) {
+    case SKEIN_INTR_NMI:
+        return SKEIN_ENTRY_NMI;
+    case SKEIN_INTR_MCE:
+        return SKEIN_ENTRY_MCE;
+    case SKEIN_INTR_INIT:
+        return SKEIN_ENTRY_INIT;
+    default:
+        return SKEIN_ENTRY_INTERRUPT;
+    }
+}
+
 void skein_interrupt(CPUX86State *env, uint32_t type, int vector)
 {
     SkeinCPU *c = skein_of(env);
@@ -227,9 +269,7 @@ void skein_interrupt(CPUX86State *env, uint32_t type, int vector)
     }
     g_assert(c->held);
     if (!c->in_kernel) {
-        uint32_t entry = type == SKEIN_INTR_NMI ? SKEIN_ENTRY_NMI : SKEIN_ENTRY_INTERRUPT;
-
-        skein_entry_capture(c, skein_entry_arg(entry, vector), 0, 0);
+        skein_entry_capture(c, skein_entry_arg(entry_type(type), vector), 0, 0);
         skein_entry_append(c);
         return;
     }

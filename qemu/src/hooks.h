@@ -38,6 +38,12 @@ void skein_woke(CPUState *cpu);
 void skein_leave(CPUState *cpu);
 /* cpu-exec.c: before the vCPU stops all others to execute one instruction alone. */
 void skein_atomic_begin(CPUState *cpu);
+/* cpu-exec.c: all others stand still now. */
+void skein_atomic_alone(CPUState *cpu);
+/* watchpoint.c: the instruction under way touches what the guest watches; #DB follows it. */
+void skein_watchpoint(CPUState *cpu);
+/* cpu-exec.c: after the gate. True: the instruction before did; leave the execution loop. */
+bool skein_watchpoint_due(CPUState *cpu);
 /* cpu-exec.c: a translation block ended because the instruction budget is used up. */
 bool skein_budget_spent(CPUState *cpu, TranslationBlock *tb);
 

@@ -6,8 +6,8 @@
 
 #include "exec/cputlb.h"
 
-#define PCI_CONFIG_FIRST 0xcf8
-#define PCI_CONFIG_LAST 0xcff
+#define PCI_CONFIG_ADDRESS 0xcf8
+#define PCI_CONFIG_DATA 0xcfc /* and the three above */
 #define UART_BASE 0x3f8
 #define UART_LCR 3
 #define UART_MCR 4
@@ -113,6 +113,11 @@ void skein_port_in_end(CPUX86State *env, uint32_t port, unsigned size, uint64_t 
     skein_value(env, SKEIN_VALUE_PORT, size, port, value);
 }
 
+static bool is_pci_config(uint32_t port)
+{
+    return port == PCI_CONFIG_ADDRESS || (port & ~3u) == PCI_CONFIG_DATA;
+}
+
 bool skein_port_out_begin(CPUX86State *env, uint32_t port, unsigned size, uint32_t value,
                           uintptr_t ra)
 {
@@ -128,7 +133,7 @@ bool skein_port_out_begin(CPUX86State *env, uint32_t port, unsigned size, uint32
     skein_console_port(port, size, value);
     if (skein_replaying) {
         c->in_io = false;
-        return port < PCI_CONFIG_FIRST || port > PCI_CONFIG_LAST;
+        return !is_pci_config(port);
     }
     return false;
 }

@@ -251,17 +251,17 @@ bool skein_replay_gate(CPUState *cpu, TranslationBlock **last_tb)
     if (cpu->cflags_next_tb != -1 && (cpu->cflags_next_tb & CF_NOIRQ)) {
         return false;
     }
-    if (c->in_kernel && !c->halted && cpu->skein_left > 0 &&
-        (skein_vm.system_scope || !skein_user_mode(c))) {
-        qatomic_set(&cpu->neg.icount_decr.u16.high, 0);
-        return qatomic_read(&cpu->exit_request) ? (cpu->exception_index = EXCP_INTERRUPT, true)
-                                                : false;
-    }
     qatomic_set(&cpu->neg.icount_decr.u16.high, 0);
-    *last_tb = NULL;
-    if (pump(c)) {
-        return false;
+    if (!c->in_kernel || c->halted || cpu->skein_left <= 0 ||
+        (!skein_vm.system_scope && skein_user_mode(c))) {
+        *last_tb = NULL;
+        if (!pump(c)) {
+            cpu->exception_index = EXCP_INTERRUPT;
+            return true;
+        }
+    } else if (qatomic_read(&cpu->exit_request)) {
+        cpu->exception_index = EXCP_INTERRUPT;
+        return true;
     }
-    cpu->exception_index = EXCP_INTERRUPT;
-    return true;
+    return skein_watchpoint_due(cpu);
 }

@@ -82,6 +82,8 @@ bool skein_session_fits_machine(Error **errp)
     } else if (machine->smp.cpus != h->vcpu_count || machine->smp.max_cpus != h->vcpu_count) {
         error_setg(errp, "the session is for %u vCPUs, the machine has %u", h->vcpu_count,
                    machine->smp.max_cpus);
+    } else if (X86_CPU(first_cpu)->env.features[FEAT_8000_0001_ECX] & CPUID_EXT3_SVM) {
+        error_setg(errp, "guests within the guest are not recorded: add ,-svm to the CPU model");
     } else if (x86_machine_is_smm_enabled(X86_MACHINE(machine))) {
         error_setg(errp, "Skein needs a machine with smm=off");
     } else if (!skein_replaying && machine->smp.cpus > 1 && !qemu_tcg_mttcg_enabled()) {

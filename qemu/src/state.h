@@ -43,6 +43,7 @@ typedef struct SkeinCPU {
     bool paused;      /* executed PAUSE since the last gate */
     bool polluted;    /* the kernel's TLB was touched outside of kernel execution */
     bool fpu_pending; /* user mode may have changed the FPU since the kernel last looked */
+    bool watch_hit;   /* the last instruction touched what a debug register watches */
     bool in_io;       /* inside a port, MMIO or MSR access */
     bool fill_took;   /* the TLB fill under way took the token itself */
     enum skein_walk walk;

@@ -136,6 +136,13 @@ def guestport_demo(lab):
     lab.verify()
 
 
+@case("stopped-by-guest")
+def stopped_by_guest(lab):
+    lab.record("demo", arg="1", append="skein.port=1", start="boot", stop="guest", done=False)
+    need(lab.summary()["end"] == "stopped", "it ended by %s" % lab.summary()["end"])
+    lab.verify()
+
+
 @case("stop-on-console")
 def stop_on_console(lab):
     lab.record("demo", arg="1", start=READY, stop="console:SKEIN-DONE", done=False)
@@ -296,6 +303,7 @@ def bad_recordings(lab):
 def bad_requests(lab):
     for extra in (["-icount", "shift=auto"], ["-smp", "2"], ["-object", "iothread,id=t"],
                   ["-netdev", "tap,id=n,vhost=on"], ["-accel", "kvm"],
+                  ["-device", "ich9-ahci"], ["-pflash", "flash.img"],
                   ["-device", "nonexistent-device"]):
         result = lab.skein(*lab.record_args("demo", extra=extra))
         result.need_code(2, "record " + " ".join(extra)).need_one_line(extra[0].lstrip("-"))
