@@ -84,30 +84,6 @@ static int put_bytes(struct shard_state *s, size_t offset, const void *bytes, si
     return bytes_put((void *)((char *)&s->columns + offset), &s->capacity[offset / 8], bytes, n);
 }
 
-/* True when decoding from columns would give back these bytes. */
-static bool has_shape(const struct skein_shape *shape, const struct skein_record *rec) {
-    const uint8_t *payload = (const uint8_t *)(rec + 1);
-    const size_t fixed = 8u * shape->word_count;
-    const size_t payload_bytes = rec->size_bytes - sizeof(*rec);
-    uint64_t words[SKEIN_SHAPE_WORDS];
-    size_t tail;
-
-    if (payload_bytes < fixed) {
-        return false;
-    }
-    memcpy(words, payload, fixed);
-    if (!skein_shape_tail_bytes(shape, rec->arg, words, &tail) ||
-        payload_bytes != fixed + ((tail + 7) & ~(size_t)7)) {
-        return false;
-    }
-    for (size_t i = fixed + tail; i < payload_bytes; i++) {
-        if (payload[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static int add_slots(struct shard_state *s, uint64_t mask, const uint8_t *tail) {
     int rc = 0;
 
@@ -188,7 +164,7 @@ int skein_block_encoder_add(struct skein_block_encoder *e, uint32_t shard,
     uint8_t kind = rec->kind;
     int rc;
 
-    if (shape != NULL && has_shape(shape, rec)) {
+    if (skein_shape_fits(rec)) {
         rc = add_shaped(e, s, shape, rec);
     } else {
         kind |= SKEIN_KIND_RAW;

@@ -1,5 +1,7 @@
 #include "pipeline/block_shape.h"
 
+#include <string.h>
+
 #include "proto/skein.pb-c.h"
 
 #define COLUMN(field) (uint16_t) offsetof(Skein__ShardColumns, n_##field)
@@ -166,4 +168,28 @@ bool skein_shape_tail_bytes(const struct skein_shape *shape, uint32_t arg, const
         *bytes = 0;
         return true;
     }
+}
+
+bool skein_shape_fits(const struct skein_record *rec) {
+    const struct skein_shape *shape = skein_shape_of(rec->kind);
+    const uint8_t *payload = (const uint8_t *)(rec + 1);
+    const size_t payload_bytes = rec->size_bytes - sizeof(*rec);
+    uint64_t words[SKEIN_SHAPE_WORDS];
+    size_t tail, fixed;
+
+    if (shape == NULL || payload_bytes < 8u * shape->word_count) {
+        return false;
+    }
+    fixed = 8u * shape->word_count;
+    memcpy(words, payload, fixed);
+    if (!skein_shape_tail_bytes(shape, rec->arg, words, &tail) ||
+        payload_bytes != fixed + ((tail + 7) & ~(size_t)7)) {
+        return false;
+    }
+    for (size_t i = fixed + tail; i < payload_bytes; i++) {
+        if (payload[i] != 0) {
+            return false;
+        }
+    }
+    return true;
 }

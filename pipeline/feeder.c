@@ -8,6 +8,7 @@
 
 #include "pipeline/atomics.h"
 #include "pipeline/block_cache.h"
+#include "pipeline/block_shape.h"
 #include "pipeline/cut.h"
 #include "pipeline/reader_shared.h"
 #include "pipeline/shard.h"
@@ -63,6 +64,11 @@ static int feed(struct lane *l, struct skein_error *err) {
                 return skein_error_set(err, -EBADMSG, "shard %u lacks its event %llu",
                                        l->writer.mem->shard_id,
                                        (unsigned long long)l->writer.tick + 1);
+            }
+            if (!skein_shape_fits(l->event.record)) {
+                return skein_error_set(err, -EBADMSG,
+                                       "event %llu of shard %u has not the shape of its kind",
+                                       (unsigned long long)l->event.tick, l->writer.mem->shard_id);
             }
             l->pending = true;
         }

@@ -245,7 +245,7 @@ static uint64_t load_replay(SkeinCPU *c, vaddr addr, unsigned size)
         const struct skein_record *r = skein_replay_next(c, SKEIN_USER_READ);
         uint64_t va = *(const uint64_t *)(r + 1);
 
-        if (va != addr) {
+        if (va != addr || r->arg > sizeof(c->run)) {
             skein_diverged(c, SKEIN_USER_READ, va, addr, "address of a read from user memory");
         }
         c->run_va = va;

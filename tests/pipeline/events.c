@@ -100,6 +100,7 @@ static size_t make_payload(struct random *rng, uint8_t kind, uint64_t *icount,
         words[0] = words[1] & ~4095ull;
         rec->header.arg = (uint32_t)random_below(rng, 2);
         return put_words(rec, words, 1);
+    case SKEIN_INTERRUPT:
     case SKEIN_DIGEST:
         return put_words(rec, words, 2);
     case SKEIN_END:

@@ -20,9 +20,10 @@ struct replay {
     uint64_t fed[SKEIN_MAX_SHARDS]; /* events taken out of each shard */
 };
 
-/* A recording of the first `count` events of a history, and a feeder that reads it. */
-static struct replay start(uint64_t seed, uint32_t shards, size_t events, size_t count) {
-    struct replay r = {.h = history_make(seed, shards, events, 1)};
+/* A recording of the first `count` events of the history, and a feeder that reads it. */
+static struct replay start_with(struct history h, size_t count) {
+    const uint32_t shards = h.shard_count;
+    struct replay r = {.h = h};
     const struct skein_manifest m = fixture_manifest(shards);
     struct skein_error err = {""};
 
@@ -38,6 +39,10 @@ static struct replay start(uint64_t seed, uint32_t shards, size_t events, size_t
         cr_assert_eq(skein_shard_reader_open(&r.reader[i], mem, bytes), 0);
     }
     return r;
+}
+
+static struct replay start(uint64_t seed, uint32_t shards, size_t events, size_t count) {
+    return start_with(history_make(seed, shards, events, 1), count);
 }
 
 static void finish(struct replay *r) {
@@ -228,6 +233,25 @@ Test(feeder, an_empty_recording_is_truncated_and_feeds_nothing) {
     cr_assert_eq(cut.tick[0] + cut.tick[1], 0u);
     skein_recording_close(rec);
     fixture_remove(dir);
+}
+
+/* What the replayer takes apart must be what its kind says. */
+Test(feeder, an_event_without_its_kinds_shape_is_refused, .timeout = 60) {
+    struct history h = history_make(7, 3, 300, 1);
+    struct skein_feeder_status status;
+    size_t i = 0;
+    while (history_record(&h, i)->kind != SKEIN_USER_READ) {
+        i++;
+    }
+    ((struct skein_record *)(h.records + h.events[i].offset))->arg += 64;
+    struct replay r = start_with(h, 0);
+    do {
+        nap();
+        skein_feeder_poll(r.feeder, &status);
+    } while (status.state == SKEIN_FEEDER_RUNNING);
+    cr_assert_eq(status.state, SKEIN_FEEDER_FAILED);
+    cr_assert_neq(strstr(status.error.text, "shape"), NULL, "%s", status.error.text);
+    finish(&r);
 }
 
 Test(feeder, a_session_of_another_shape_is_refused) {
