@@ -52,7 +52,7 @@ void skein_replay_run(void);
 
 /* cputlb.c: a page of guest RAM enters a TLB. May take write permission away (it is granted when
  * the page is written); returns in *load and *store whether such accesses must be seen. */
-void skein_tlb_fill(CPUState *cpu, int mmu_idx, ram_addr_t page, int *prot, bool *load,
+void skein_tlb_fill(CPUState *cpu, int mmu_idx, vaddr addr, ram_addr_t ram, int *prot, bool *load,
                     bool *store);
 /* cputlb.c: this TLB was flushed or refilled outside of kernel execution. True: do not flush. */
 bool skein_tlb_flush(CPUState *cpu);
