@@ -5,6 +5,7 @@
 #include "accel/tcg/skein/state.h"
 
 #include "hw/i386/apic_internal.h"
+#include "exec/cputlb.h"
 #include "accel/tcg/internal-common.h"
 #include "tcg/helper-tcg.h"
 
@@ -296,14 +297,13 @@ void skein_user_token(SkeinCPU *c, uintptr_t ra)
 }
 
 /* Holds the token for a user-mode access, or leaves to wait for it and repeat the instruction. */
-static void need_token(SkeinCPU *c, uintptr_t ra)
+void skein_fill_token(SkeinCPU *c)
 {
     if (c->held) {
         return;
     }
     if (!skein_token_try(c)) {
-        c->walk = SKEIN_WALK_WANTED;
-        cpu_loop_exit_restore(c->cpu, ra);
+        skein_user_token(c, c->fill_ra);
     }
     c->fill_took = true;
 }
@@ -319,20 +319,17 @@ static bool is_nested_fill(int mmu_idx)
     return mmu_idx == MMU_PHYS_IDX || mmu_idx == MMU_NESTED_IDX;
 }
 
-static __thread uintptr_t walk_ra;
-
 void skein_walk_begin(CPUX86State *env, MMUAccessType access, int mmu_idx, uintptr_t ra)
 {
     SkeinCPU *c = skein_of(env);
 
     if (user_walk(c) && !is_nested_fill(mmu_idx)) {
-        walk_ra = ra;
+        c->fill_ra = ra;
+        c->fill_stores = access == MMU_DATA_STORE;
+        c->fill_shared = NULL;
         if (!is_mmu_index_user(mmu_idx)) {
             /* A descriptor load: it uses what the kernel's accesses share. */
             c->polluted = true;
-        }
-        if (access == MMU_DATA_STORE) {
-            need_token(c, ra);
         }
     }
 }
@@ -341,9 +338,20 @@ void skein_walk_end(CPUX86State *env, int mmu_idx)
 {
     SkeinCPU *c = skein_of(env);
 
-    if (user_walk(c) && c->fill_took && !is_nested_fill(mmu_idx)) {
+    if (!user_walk(c) || is_nested_fill(mmu_idx)) {
+        return;
+    }
+    if (c->fill_took) {
         c->fill_took = false;
         skein_token_release(c);
+    }
+    if (c->fill_shared) {
+        /* Pairs with skein_store(): it sees the new entry, or this sees that it began to cover. */
+        smp_mb();
+        if (!skein_page_shared(c->fill_shared)) {
+            tlb_flush_by_mmuidx(c->cpu, SKEIN_USER_IDXMAP);
+            skein_user_token(c, c->fill_ra);
+        }
     }
 }
 
@@ -352,7 +360,7 @@ bool skein_walk_bits_begin(CPUX86State *env, bool fetch)
     SkeinCPU *c = skein_of(env);
 
     if (user_walk(c)) {
-        need_token(c, walk_ra);
+        skein_fill_token(c);
     }
     return skein_replaying && c->in_kernel && fetch;
 }

@@ -59,10 +59,19 @@ void skein_page_mark_dirty(ram_addr_t ram)
 {
     SkeinPage *page = page_of(ram);
 
-    page->dirty = true;
-    page->sole = false;
+    qatomic_set(&page->sole, false);
+    qatomic_set(&page->dirty, true);
     page->covered = NOT_COVERING;
     skein_vm.pages_generation++;
+}
+
+/*
+ * User-dirty, and nobody is about to make it clean: one more user mapping through which it can be
+ * written changes nothing, so that it takes no token.
+ */
+bool skein_page_shared(const SkeinPage *page)
+{
+    return qatomic_read(&page->dirty) && !qatomic_read(&page->sole);
 }
 
 static void user_may_write(SkeinCPU *c, ram_addr_t ram, int *prot)
@@ -70,11 +79,18 @@ static void user_may_write(SkeinCPU *c, ram_addr_t ram, int *prot)
     SkeinPage *page = page_of(ram);
 
     if (!c->held) {
-        /* A read: the write, when it comes, fills the TLB again, with the token. */
-        *prot &= ~PAGE_WRITE;
-        return;
+        if (skein_page_shared(page)) {
+            c->fill_shared = page;
+            return;
+        }
+        if (!c->fill_stores) {
+            /* The write, when it comes, fills the TLB again, with the token. */
+            *prot &= ~PAGE_WRITE;
+            return;
+        }
+        skein_fill_token(c);
     }
-    page->sole = false;
+    qatomic_set(&page->sole, false);
     if (!page->dirty) {
         uint64_t at = ram & TARGET_PAGE_MASK;
 
@@ -210,7 +226,18 @@ static void covered(SkeinCPU *c, SkeinPage *page, ram_addr_t ram)
     } else {
         skein_log(c, SKEIN_PAGE_CLEAN, 0, clean, &at, sizeof(at));
     }
-    page->dirty = !clean;
+    qatomic_set(&page->dirty, !clean);
+}
+
+/* Pairs with skein_walk_end(). */
+static void begin_to_cover(SkeinPage *page, ram_addr_t ram)
+{
+    page->covered = 0;
+    qatomic_set(&page->sole, true);
+    smp_mb();
+    if (!skein_replaying && any_user_tlb_writes(ram)) {
+        qatomic_set(&page->sole, false);
+    }
 }
 
 void skein_store(CPUState *cpu, ram_addr_t ram, unsigned size)
@@ -223,8 +250,7 @@ void skein_store(CPUState *cpu, ram_addr_t ram, unsigned size)
         return;
     }
     if (offset == 0) {
-        page->covered = 0;
-        page->sole = skein_replaying || !any_user_tlb_writes(ram);
+        begin_to_cover(page, ram);
     }
     if (offset != page->covered) {
         page->covered = NOT_COVERING;

@@ -46,6 +46,9 @@ typedef struct SkeinCPU {
     bool watch_hit;   /* the last instruction touched what a debug register watches */
     bool in_io;       /* inside a port, MMIO or MSR access */
     bool fill_took;   /* the TLB fill under way took the token itself */
+    bool fill_stores; /* ... is for a store */
+    uintptr_t fill_ra;
+    const struct SkeinPage *fill_shared; /* ... made this page writable without the token */
     enum skein_walk walk;
     bool entry_pending; /* SYSCALL executed; its ENTRY waits for the token */
     uint32_t entry_arg;
@@ -171,6 +174,8 @@ bool skein_log_mark_due(const SkeinCPU *c);
 
 /* gate.c: user mode needs the token for an access; leaves to wait for it and do it again. */
 void skein_user_token(SkeinCPU *c, uintptr_t ra);
+/* The same for the TLB fill under way, which goes on when the token is free. */
+void skein_fill_token(SkeinCPU *c);
 
 /* entry.c */
 void skein_user_capture(CPUX86State *env, uint64_t slot[SKEIN_SLOT_COUNT]);
@@ -191,6 +196,7 @@ uint64_t skein_digest_ram(void);
 
 /* pages.c */
 void skein_pages_init(void);
+bool skein_page_shared(const struct SkeinPage *page);
 bool skein_pages_cover(ram_addr_t ram, uint64_t bytes); /* is it guest RAM? */
 void skein_page_mark_dirty(ram_addr_t page);
 void skein_pages_sync(SkeinCPU *c); /* this vCPU's kernel TLB learns which pages to watch */
