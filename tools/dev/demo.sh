@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154 # cache, SKEIN_…: common.sh, build.sh
 # ./dev demo: a guest recorded, replayed, verified, and one table.
 
-# number FILE FILTER: what jq finds in a summary.
+# number FILE FILTER: what jq finds in a summary; verify writes a list of them.
 number() {
-    jq -r "$2" "$1"
+    jq -r "if type == \"array\" then .[0] else . end | $2" "$1" || die "$1 has no $2"
 }
 
 row() {
