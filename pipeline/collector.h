@@ -26,7 +26,7 @@ struct skein_collector_opts {
     pid_t qemu_pid;  /* 0: as QEMU writes it into the session's header */
     enum skein_durability durability;
     int zstd_level;         /* 0: the default */
-    uint64_t block_bytes;   /* raw bytes per block; 0: the default (512 KiB) */
+    uint64_t block_bytes;   /* raw bytes per block; 0: the default (1 MiB) */
     uint64_t segment_bytes; /* raw bytes per segment; 0: the default (64 MiB) */
 };
 

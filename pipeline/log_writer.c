@@ -7,7 +7,7 @@
 #include "pipeline/block.h"
 #include "pipeline/segment.h"
 
-#define BLOCK_BYTES (512ull << 10)
+#define BLOCK_BYTES (1024ull << 10)
 #define SEGMENT_BYTES (64ull << 20)
 
 struct skein_log_writer {

@@ -18,7 +18,7 @@ struct skein_log_writer_opts {
     uint32_t shard_count;
     enum skein_durability durability;
     int zstd_level;         /* 0: the default */
-    uint64_t block_bytes;   /* raw; 0: the default (512 KiB) */
+    uint64_t block_bytes;   /* raw; 0: the default (1 MiB) */
     uint64_t segment_bytes; /* raw; 0: the default (64 MiB) */
 };
 
