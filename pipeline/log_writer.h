@@ -12,6 +12,8 @@
 #include "pipeline/event.h"
 #include "pipeline/stats.h"
 
+#define SKEIN_LOG_BLOCK_BYTES (512ull << 10) /* what block_bytes = 0 means */
+
 struct skein_log_writer_opts {
     const char *dir; /* the recording; copied */
     uint8_t uuid[16];
@@ -36,6 +38,9 @@ int skein_log_writer_finish(struct skein_log_writer *writer, struct skein_error 
 
 /* Of all that was added; disk_bytes, blocks and segments of what is sealed. */
 const struct skein_stats *skein_log_writer_stats(const struct skein_log_writer *writer);
+
+/* Each shard's last tick that is in a file: it survives this process. Index: the shard. */
+const uint64_t *skein_log_writer_written(const struct skein_log_writer *writer);
 
 /* Frees it; a segment that is not sealed stays as it is. */
 void skein_log_writer_free(struct skein_log_writer *writer);
