@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "pipeline/block.h"
-#include "pipeline/segment.h"
 
 #define SEGMENT_BYTES (64ull << 20)
 
@@ -16,6 +15,7 @@ struct skein_log_writer {
     struct skein_segment_writer *segment; /* NULL between segments */
     uint64_t segment_number;              /* of the last one begun */
     uint64_t segment_raw_bytes;
+    bool gap; /* before the next segment */
     uint64_t written[SKEIN_MAX_SHARDS];
     struct skein_stats segment_stats;
     struct skein_stats stats;
@@ -52,6 +52,13 @@ int skein_log_writer_create(const struct skein_log_writer_opts *opts, struct ske
     return 0;
 }
 
+void skein_log_writer_seek(struct skein_log_writer *w, const struct skein_segment_start *start) {
+    skein_block_encoder_seek(w->encoder, start->clock, start->slices);
+    memcpy(w->written, start->clock, sizeof(w->written));
+    w->segment_number = start->number - 1;
+    w->gap = start->gap;
+}
+
 /* Begins the segment that the encoder's block will be the first of. */
 static int begin_segment(struct skein_log_writer *w, struct skein_error *err) {
     const struct skein_block_info *info = skein_block_encoder_info(w->encoder);
@@ -59,8 +66,10 @@ static int begin_segment(struct skein_log_writer *w, struct skein_error *err) {
         .number = ++w->segment_number,
         .shard_count = w->opts.shard_count,
         .slices = info->slices,
+        .gap = w->gap,
     };
 
+    w->gap = false;
     memcpy(start.uuid, w->opts.uuid, sizeof(start.uuid));
     memcpy(start.clock, info->clock, sizeof(start.clock));
     w->segment_stats = (struct skein_stats){.shard_count = w->opts.shard_count};

@@ -10,6 +10,7 @@
 #include "pipeline/collector.h"
 #include "pipeline/error.h"
 #include "pipeline/event.h"
+#include "pipeline/segment.h"
 #include "pipeline/stats.h"
 
 #define SKEIN_LOG_BLOCK_BYTES (512ull << 10) /* what block_bytes = 0 means */
@@ -28,6 +29,13 @@ struct skein_log_writer;
 
 int skein_log_writer_create(const struct skein_log_writer_opts *opts, struct skein_log_writer **out,
                             struct skein_error *err);
+
+/*
+ * Goes on behind what other files hold: the first segment gets the number and the clock of `start`,
+ * and its gap. Nothing may be added yet.
+ */
+void skein_log_writer_seek(struct skein_log_writer *writer,
+                           const struct skein_segment_start *start);
 
 /* The next event in canonical order. */
 int skein_log_writer_add(struct skein_log_writer *writer, uint32_t shard,
