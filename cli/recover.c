@@ -47,7 +47,7 @@ static void text_loss(FILE *out, const struct skein_manifest *m, const struct sk
         fprintf(out, ", blocks %" PRIu64 " to %" PRIu64, l->first_block, l->last_block);
     if (l->segment != 0)
         fprintf(out, ", %" PRIu64 " bytes passed over) ", l->bytes);
-    fprintf(out, "%s%s\n", l->kind == SKEIN_LOSS_FILE ? "" : ": ", l->what);
+    fprintf(out, "%s%s\n", l->kind == SKEIN_LOSS_FILE ? "" : "— ", l->what);
 }
 
 static void text(FILE *out, const struct skein_recovered *r) {
