@@ -66,6 +66,11 @@ void skein_order_free(struct skein_order *o) {
     free(o);
 }
 
+void skein_order_seek(struct skein_order *o, const uint64_t *clock, uint32_t last_shard) {
+    memcpy(o->emitted, clock, o->shard_count * sizeof(*clock));
+    o->holder = last_shard;
+}
+
 void skein_order_push(struct skein_order *o, uint32_t shard, struct skein_chunk *chunk) {
     struct queue *q = &o->queue[shard];
 
