@@ -25,6 +25,12 @@ static const char usage[] =
     "  skein replay DIR                   run the recording again, comparing all the way\n"
     "  skein verify DIR…                  the same, quietly: one line for each\n"
     "  skein info DIR                     what was recorded\n"
+    "  skein cat [OPTIONS] DIR            its events, in the order in which they happened\n"
+    "      --kind K,…, --vcpu N,…|devices, --tick A..B, --slice A..B, --time A..B\n"
+    "                                     only these (seconds since the start); --limit N\n"
+    "      --bytes                        what was read and written, in full\n"
+    "  skein ls [DIR…]                    the recordings in folders (.)\n"
+    "  skein diff A B                     where two recordings begin to differ\n"
     "  skein help | --version\n"
     "\n"
     "record, replay and verify take --qemu PATH (or SKEIN_QEMU) and --verbose (QEMU's own\n"
@@ -40,10 +46,9 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"record", skein_cmd_record},
-    {"replay", skein_cmd_replay},
-    {"verify", skein_cmd_verify},
-    {"info", skein_cmd_info},
+    {"record", skein_cmd_record}, {"replay", skein_cmd_replay}, {"verify", skein_cmd_verify},
+    {"info", skein_cmd_info},     {"cat", skein_cmd_cat},       {"ls", skein_cmd_ls},
+    {"diff", skein_cmd_diff},
 };
 
 int main(int argc, char **argv) {
