@@ -237,17 +237,16 @@ static void fpu_words(const struct printer *t, size_t count) {
 
 static void payload(const struct printer *t) {
     const struct skein_shape *shape = skein_shape_of(t->rec->kind);
-    if (shape == NULL || !skein_shape_fits(t->rec)) {
+    size_t tail_bytes;
+    if (shape == NULL || !skein_shape_fits(t->rec, &tail_bytes)) {
         bytes_field(t, "raw", (const uint8_t *)t->words, t->rec->size_bytes - sizeof(*t->rec));
         flag_names(t);
         return;
     }
     const struct printer inner = {t->p, t->out, t->rec, t->words,
                                   (const uint8_t *)(t->words + shape->word_count)};
-    size_t tail_bytes = 0;
     arg_fields(&inner);
     word_fields(&inner, shape->word_count);
-    skein_shape_tail_bytes(shape, t->rec->arg, t->words, &tail_bytes);
     flag_names(&inner);
     if (shape->tail == SKEIN_TAIL_BYTES)
         bytes_field(&inner, "bytes", inner.tail, tail_bytes);

@@ -229,7 +229,7 @@ class Cat(Reading):
             shutil.rmtree(self.path("r"))
 
     def test_a_recording_whose_recorder_died(self):
-        self.synth("r", "--events", "40000", "--killed")
+        self.synth("r", "--events", "120K", "--killed")
         events = self.events(self.path("r"), code=3, said=["incomplete: the recorder was killed"])
         self.assertGreater(len(events), 20000)
 
@@ -378,8 +378,8 @@ class Diff(Reading):
                          {k: kinds.count(k) for k in set(kinds)})
 
     def test_a_killed_recording_is_a_part_of_the_whole_one(self):
-        self.synth("a", "--events", "40000")
-        self.synth("b", "--events", "40000", "--killed")
+        self.synth("a", "--events", "120K")
+        self.synth("b", "--events", "120K", "--killed")
         found, err = self.diff("a", "b", 1)
         self.assertIn("is incomplete", err)
         self.assertEqual([f["name"] for f in found["fields"]], ["end"])
