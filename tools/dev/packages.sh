@@ -17,6 +17,7 @@ protobuf-c-compiler   encoding of segments
 libxxhash-dev         checksums and digests
 libhwloc-dev          finds NUMA nodes and cores
 libnuma-dev           binds shards to NUMA nodes
+libseccomp-dev        names of system calls in skein's output
 libcriterion-dev      unit tests
 ninja-build           builds QEMU
 pkg-config            finds QEMU's libraries
