@@ -25,6 +25,8 @@ static const char usage[] =
     "  skein replay DIR                   run the recording again, comparing all the way\n"
     "  skein verify DIR…                  the same, quietly: one line for each\n"
     "  skein info DIR                     what was recorded\n"
+    "  skein export --perfetto FILE [--from S] [--to S] DIR   a trace for ui.perfetto.dev\n"
+    "  skein timeline -o FILE.html [--from S] [--to S] DIR    a page that shows it in any browser\n"
     "  skein help | --version\n"
     "\n"
     "record, replay and verify take --qemu PATH (or SKEIN_QEMU) and --verbose (QEMU's own\n"
@@ -40,10 +42,8 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"record", skein_cmd_record},
-    {"replay", skein_cmd_replay},
-    {"verify", skein_cmd_verify},
-    {"info", skein_cmd_info},
+    {"record", skein_cmd_record}, {"replay", skein_cmd_replay}, {"verify", skein_cmd_verify},
+    {"info", skein_cmd_info},     {"export", skein_cmd_export}, {"timeline", skein_cmd_timeline},
 };
 
 int main(int argc, char **argv) {
