@@ -33,6 +33,8 @@ static const char usage[] =
     "  skein diff A B                     where two recordings begin to differ\n"
     "  skein recover DIR|SESSION [-o OUT] what a killed recorder or a damaged disk has left\n"
     "      --session FILE                 its shared memory, if not found in /dev/shm\n"
+    "  skein export --perfetto FILE [--from S] [--to S] DIR   a trace for ui.perfetto.dev\n"
+    "  skein timeline -o FILE.html [--from S] [--to S] DIR    a page that shows it in any browser\n"
     "  skein help | --version\n"
     "\n"
     "record, replay and verify take --qemu PATH (or SKEIN_QEMU) and --verbose (QEMU's own\n"
@@ -58,6 +60,8 @@ static const struct verb verbs[] = {
     {"ls", skein_cmd_ls},
     {"diff", skein_cmd_diff},
     {"recover", skein_cmd_recover},
+    {"export", skein_cmd_export},
+    {"timeline", skein_cmd_timeline},
     /* clang-format on */
 };
 
