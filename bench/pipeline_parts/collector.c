@@ -17,7 +17,7 @@
 struct options {
     const char *recording;
     const char *tmp;
-    uint64_t repeat, rounds, ring_bytes;
+    uint64_t repeat, rounds, ring_bytes, block_bytes;
     int level;
     bool check;
 };
@@ -27,11 +27,12 @@ struct figures {
 };
 
 static int usage(void) {
-    fputs("usage: collector [--repeat N] [--rounds N] [--ring-bytes N] [--level N] [--tmp DIR] "
-          "[--check] RECORDING\n"
+    fputs("usage: collector [--repeat N] [--rounds N] [--ring-bytes N] [--block-bytes N] "
+          "[--level N] [--tmp DIR] [--check] RECORDING\n"
           "  --repeat N      recordings to make (5); the last line has the medians\n"
           "  --rounds N      how often the tape is played into each (1)\n"
           "  --ring-bytes N  of each shard (default of sessions)\n"
+          "  --block-bytes N raw bytes of a block (default of the collector)\n"
           "  --level N       zstd's (default of the collector)\n"
           "  --tmp DIR       where the recordings are made, and removed (/tmp)\n"
           "  --check         read each one back and compare every event\n",
@@ -44,6 +45,7 @@ static bool parse(int argc, char **argv, struct options *o) {
                                             {"rounds", required_argument, NULL, 'n'},
                                             {"ring-bytes", required_argument, NULL, 'b'},
                                             {"level", required_argument, NULL, 'l'},
+                                            {"block-bytes", required_argument, NULL, 'k'},
                                             {"tmp", required_argument, NULL, 't'},
                                             {"check", no_argument, NULL, 'c'},
                                             {NULL, 0, NULL, 0}};
@@ -59,6 +61,9 @@ static bool parse(int argc, char **argv, struct options *o) {
             break;
         case 'b':
             o->ring_bytes = strtoull(optarg, NULL, 10);
+            break;
+        case 'k':
+            o->block_bytes = strtoull(optarg, NULL, 10);
             break;
         case 'l':
             o->level = (int)strtol(optarg, NULL, 10);
@@ -102,6 +107,7 @@ static int run_once(const struct options *o, const struct tape *tape, struct fig
         .tape = tape,
         .rounds = o->rounds,
         .ring_bytes = o->ring_bytes,
+        .block_bytes = o->block_bytes,
         .zstd_level = o->level,
         .dir = dir,
     };

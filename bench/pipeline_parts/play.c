@@ -169,6 +169,7 @@ static int collect(const struct play *play, struct skein_session *session,
         .dir = play->dir,
         .durability = SKEIN_DURABILITY_NONE,
         .zstd_level = play->zstd_level,
+        .block_bytes = play->block_bytes,
     };
     struct skein_collector *collector = NULL;
     int go, status = 0, rc;

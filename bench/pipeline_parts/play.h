@@ -14,6 +14,7 @@ struct play {
     uint64_t rounds;
     uint64_t events_per_s; /* 0: as fast as the collector takes them */
     uint64_t ring_bytes;   /* 0: the default */
+    uint64_t block_bytes;  /* 0: the default */
     int zstd_level;        /* 0: the default */
     const char *dir;       /* the recording to make; must not exist, or be empty */
     /* Called every period_ms while the recording goes on; may be NULL. */
