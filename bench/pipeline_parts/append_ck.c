@@ -39,14 +39,19 @@ static int open_side(struct lane *lanes, unsigned count) {
     return 0;
 }
 
-static void append(void *target, uint64_t first, uint64_t second) {
+static inline __attribute__((always_inline)) void append(void *target, uint64_t first,
+                                                         uint64_t second) {
     struct queue *q = target;
-    struct slot slot = {0, first, second};
+    struct slot *slot;
 
-    while (!ck_ring_enqueue_spsc_slot(&q->ring, q->slots, &slot)) {
+    while ((slot = ck_ring_enqueue_reserve_spsc_slot(&q->ring, q->slots)) == NULL) {
         q->waits++;
         sched_yield();
     }
+    slot->header = 0;
+    slot->first = first;
+    slot->second = second;
+    ck_ring_enqueue_commit_spsc(&q->ring);
     q->appended = first;
 }
 

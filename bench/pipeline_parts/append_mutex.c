@@ -37,7 +37,8 @@ static int open_side(struct lane *lanes, unsigned count) {
     return 0;
 }
 
-static void append(void *target, uint64_t first, uint64_t second) {
+static inline __attribute__((always_inline)) void append(void *target, uint64_t first,
+                                                         uint64_t second) {
     (void)target;
     pthread_mutex_lock(&queue.lock);
     while (queue.head - queue.tail == SLOTS) {

@@ -38,11 +38,12 @@ static int open_side(struct lane *lanes, unsigned count) {
     return 0;
 }
 
-static void append(void *target, uint64_t first, uint64_t second) {
+static inline __attribute__((always_inline)) void append(void *target, uint64_t first,
+                                                         uint64_t second) {
     struct skein_shard_writer *w = target;
     const uint64_t payload[2] = {first, second};
 
-    skein_shard_append(w, SKEIN_DIGEST, 0, 0, payload, sizeof(payload));
+    skein_shard_append_words(w, SKEIN_DIGEST, 0, 0, payload, 2);
     if (first % PUBLISH_EVENTS == 0) {
         skein_shard_publish(w);
     }
