@@ -88,9 +88,8 @@ static int count(struct report *r, struct total *total, const struct bytes *colu
 static int count_slot(struct report *r, struct bytes message) {
     struct bytes value, column = {NULL, NULL};
     uint64_t number, slot = 0;
-    unsigned field;
 
-    while ((field = take_field(&message, &value, &number)) != 0) {
+    while (take_field(&message, &value, &number) != 0) {
         if (value.at != value.end) {
             column = value;
         } else {
