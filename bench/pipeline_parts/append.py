@@ -115,7 +115,8 @@ def compared(results):
     for writers in WRITERS:
         ours = median(results["skein", writers], "p50_ns")
         ratio = median(results["lttng", writers], "p50_ns") / ours
-        rows.append(Row("append", "%d writers: LTTng-UST / skein" % writers, "%.1f× (p50)" % ratio,
+        rows.append(Row("append", "LTTng-UST / skein, %d writer%s"
+                        % (writers, "s" if writers > 1 else ""), "%.1f× (p50)" % ratio,
                         "≥ %d×" % LTTNG_GOAL, ratio >= LTTNG_GOAL))
     for writers in WRITERS[1:]:
         slower = median(results["skein", writers], "p50_ns") / alone

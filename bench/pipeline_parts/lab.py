@@ -114,8 +114,8 @@ def median(samples, name):
 
 
 def big(value):
-    """1234567 as 1.23 M."""
+    """1234567 as "1.23 M ", for a unit to follow."""
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= limit:
-            return "%.3g %s" % (value / limit, unit)
-    return "%.3g" % value
+            return "%.3g %s " % (value / limit, unit)
+    return "%.3g " % value
