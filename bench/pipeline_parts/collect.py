@@ -43,7 +43,7 @@ def soak_section(lab):
         Row("soak", "rate", "%sevents/s for %.0f s (twice the demo's); %.2f cores"
             % (big(soak["events_per_s"]), soak["wall_s"], soak["cpu_s"] / soak["wall_s"]),
             "as wanted", soak["events_per_s"] >= 0.95 * soak["wanted_per_s"]),
-        Row("soak", "events lost", "%d of %s; %s read back and the same"
+        Row("soak", "events lost", "%d of %sevents; %swere read back, the same"
             % (soak["lost"], big(soak["events"]), big(checked["events"])), "0",
             soak["lost"] == 0 and checked["events"] == soak["events"]),
         Row("soak", "memory of the collector", "%.1f MB in the second quarter, %.1f MB in the "

@@ -19,7 +19,7 @@
 #include "pipeline/segment.h"
 #include "proto/skein.pb-c.h"
 
-#define LEVEL 1
+#define LEVEL 3
 #define FIELD_MAX 256u
 #define SLOT_FIELD 25u /* entry_slots: one column per slot */
 

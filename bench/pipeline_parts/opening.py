@@ -65,6 +65,6 @@ def section(lab):
             stats >= STATS_GOAL),
     ]
     lab.facts.append("open: synthetic recordings (bench/synth), in the page cache; info with a new "
-                     "process each time, cat and stats on %s events. stats is per second of CPU "
+                     "process each time, cat and stats on %sevents. stats is per second of CPU "
                      "time." % big(events))
     return rows, {"bytes": size, "events": events, "times": times}
