@@ -86,6 +86,7 @@ static_assert(sizeof(struct interrupt) == 192, "as theirs");
 struct image {
     FILE *out;
     uint64_t count[COUNTS], bytes;
+    uint64_t user_bytes;    /* of CFUs and DMA */
     uint64_t ours, counted; /* events */
     uint32_t device_shard;
     uint64_t slots[SKEIN_MAX_SHARDS][SKEIN_SLOT_COUNT];
@@ -199,6 +200,7 @@ static void add_user_read(struct image *m, const struct skein_event *e, const ui
         const struct user_copy s = {.source = words[0], .length = n + 1};
         put_entry(m, CFU, &s, sizeof(s));
         put(m, words + 1, n);
+        m->user_bytes += n;
         put(m, "", 1);
     }
 }
@@ -208,6 +210,7 @@ static void add_mem(struct image *m, const struct skein_event *e, const uint64_t
 
     if (e->shard == m->device_shard) {
         put(m, words + 2, n);
+        m->user_bytes += n;
         m->count[DMA]++;
         m->counted++;
     } else if (n <= 8) {
@@ -274,8 +277,8 @@ static void print_counts(const struct image *m) {
         [DMA] = "dma",
     };
 
-    printf("image events=%" PRIu64 " counted=%" PRIu64 " bytes=%" PRIu64, m->ours, m->counted,
-           m->bytes);
+    printf("image events=%" PRIu64 " counted=%" PRIu64 " bytes=%" PRIu64 " user_bytes=%" PRIu64,
+           m->ours, m->counted, m->bytes, m->user_bytes);
     for (unsigned i = 0; i < COUNTS; i++) {
         if (names[i] != NULL) {
             printf(" %s=%" PRIu64, names[i], m->count[i]);

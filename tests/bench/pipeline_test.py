@@ -68,11 +68,10 @@ class Pipeline(unittest.TestCase):
                   self.good("krr_image", self.recording, image)["image"].items()}
         size = os.path.getsize(image)
         self.assertEqual(counts["bytes"], size)
-        fixed = (196 * (counts["interrupt"] + counts["exception"]) + 188 * counts["syscall"] +
-                 36 * sum(counts[k] for k in ("io", "rdtsc", "rdseed", "gfu", "pte")) +
-                 (4 + 48 + 1) * counts["cfu"])
-        # What is left are the bytes of user reads of more than 8 bytes, and of DMA.
-        self.assertGreaterEqual(size - fixed, 9 * counts["cfu"])
+        entries = (196 * (counts["interrupt"] + counts["exception"]) + 188 * counts["syscall"] +
+                   36 * sum(counts[k] for k in ("io", "rdtsc", "rdseed", "gfu", "pte")) +
+                   (4 + 48 + 1) * counts["cfu"] + counts["user_bytes"])
+        self.assertEqual(entries, size)
         self.assertGreater(counts["syscall"], 0)
         self.assertGreater(counts["rdtsc"], 0)
 
@@ -80,6 +79,7 @@ class Pipeline(unittest.TestCase):
         p = call("columns", self.recording)
         self.assertEqual(p.returncode, 0, p.stderr)
         columns = lines(p.stdout)
+        self.assertIn("entry_slots[0]", columns)
         blocks = {name: int(n) for name, n in columns.pop("blocks").items()}
         packed = sum(int(c["packed"]) for c in columns.values())
         # The rest are the tags and lengths of protobuf, a few bytes for each column.
