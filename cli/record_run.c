@@ -15,6 +15,7 @@
 #include "cli/record_loop.h"
 #include "cli/report.h"
 #include "cli/signals.h"
+#include "cli/tsc_gauge.h"
 #include "pipeline/recording.h"
 #include "pipeline/snapshot_file.h"
 
@@ -30,6 +31,7 @@ struct record_run {
     struct skein_collector *collector;
     struct skein_vm vm;
     struct skein_record_loop loop;
+    struct skein_tsc_gauge tsc;
     char add_object[4096];
 
     pthread_t packer;
@@ -126,6 +128,12 @@ static void remove_dir(struct record_run *r) {
         rmdir(r->dir);
 }
 
+/* For tools that show when events happened. */
+static void fill_tsc(struct record_run *r) {
+    r->manifest.tsc_start = skein_session_header(r->stage.session)->tsc_start;
+    r->manifest.tsc_hz = skein_tsc_gauge_hz(&r->tsc);
+}
+
 /* The snapshot is compressed while the guest runs on; the raw one takes as much memory as it has.
  */
 static void *pack(void *opaque) {
@@ -133,6 +141,7 @@ static void *pack(void *opaque) {
     r->packed = skein_snapshot_compress(r->stage.snapshot, r->dir, &r->manifest.snapshot,
                                         &r->manifest.snapshot_raw_bytes, &r->pack_error);
     unlink(r->stage.snapshot);
+    fill_tsc(r);
     if (r->packed == 0) /* so that it can be replayed, as far as it goes, should we be killed */
         r->packed = skein_manifest_write(r->dir, &r->manifest, &r->pack_error);
     return NULL;
@@ -201,6 +210,7 @@ static int start_everything(struct record_run *r, struct skein_error *err) {
     struct skein_session_params params = {
         .mode = SKEIN_MODE_RECORD, .scope = r->opts->scope, .vcpu_count = r->manifest.vcpu_count};
     memcpy(params.uuid, r->manifest.uuid, sizeof(params.uuid));
+    skein_tsc_gauge_start(&r->tsc);
     int ret = skein_signals_open(&r->loop.signal_fd, err);
     if (ret == 0)
         ret = skein_stage_open(&r->stage, &params, r->opts->verbose, err);
@@ -249,6 +259,7 @@ static void fill_end(struct record_run *r, const struct skein_collector_status *
     m->end = ended ? h->end : 0;
     m->duration_ns = (ended ? h->end_ns : skein_now_ns()) - h->start_ns;
     m->kernel_icount = h->kernel_icount;
+    fill_tsc(r);
     m->token_waits = h->token_waits;
     m->token_wait_ns = h->token_wait_ns;
     m->ring_waits = status->ring_waits;

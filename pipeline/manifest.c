@@ -59,6 +59,8 @@ static void to_message(struct skein_manifest *m, struct manifest_message *to) {
     msg->end = m->end;
     msg->end_reason = m->end_reason;
     msg->duration_ns = m->duration_ns;
+    msg->tsc_start = m->tsc_start;
+    msg->tsc_hz = m->tsc_hz;
     msg->kernel_icount = m->kernel_icount;
     msg->token_waits = m->token_waits;
     msg->token_wait_ns = m->token_wait_ns;
@@ -106,6 +108,8 @@ static int from_message(const Skein__Manifest *msg, struct skein_manifest *m) {
     m->end = msg->end;
     COPY_TEXT(m->end_reason, msg->end_reason);
     m->duration_ns = msg->duration_ns;
+    m->tsc_start = msg->tsc_start;
+    m->tsc_hz = msg->tsc_hz;
     m->kernel_icount = msg->kernel_icount;
     m->token_waits = msg->token_waits;
     m->token_wait_ns = msg->token_wait_ns;

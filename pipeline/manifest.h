@@ -41,6 +41,9 @@ struct skein_manifest {
     char start[256]; /* "boot", "console:TEXT", "guest" */
     char stop[256];  /* "exit", "console:TEXT", "guest" */
 
+    uint64_t tsc_start; /* the guest's time-stamp counter when the recording began */
+    uint64_t tsc_hz;    /* its ticks in a second; 0: unknown */
+
     struct skein_manifest_file snapshot; /* path relative to the recording; the compressed file */
     uint64_t snapshot_raw_bytes;
     struct skein_manifest_file console;
