@@ -58,14 +58,18 @@ static const char info[] = "skein info [OPTIONS] DIR\n"
                            "Shows what was recorded.\n"
                            "\n" JSON_OPTION;
 
+static const char completion[] =
+    "skein completion bash\n"
+    "\n"
+    "Prints the script that completes verbs, options, values and recordings in bash; in\n"
+    "~/.bashrc: eval \"$(skein completion bash)\"\n";
+
 static const struct {
     const char *verb;
     const char *text;
 } texts[] = {
-    {"record", record},
-    {"replay", replay},
-    {"verify", verify},
-    {"info", info},
+    {"record", record}, {"replay", replay},         {"verify", verify},
+    {"info", info},     {"completion", completion},
 };
 
 const char *skein_help_find(const char *verb) {

@@ -26,6 +26,7 @@ static const char usage[] =
     "  skein replay DIR                   run the recording again, comparing all the way\n"
     "  skein verify DIR…                  the same, quietly: one line for each\n"
     "  skein info DIR                     what was recorded\n"
+    "  skein completion bash              a script that completes skein's command lines\n"
     "  skein help [VERB] | --version      this; VERB --help is the same as help VERB\n"
     "\n"
     "record, replay and verify take --qemu PATH (or SKEIN_QEMU) and --verbose (QEMU's own\n"
@@ -41,10 +42,9 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"record", skein_cmd_record},
-    {"replay", skein_cmd_replay},
-    {"verify", skein_cmd_verify},
-    {"info", skein_cmd_info},
+    {"record", skein_cmd_record},         {"replay", skein_cmd_replay},
+    {"verify", skein_cmd_verify},         {"info", skein_cmd_info},
+    {"completion", skein_cmd_completion},
 };
 
 static bool asks_for_help(const char *word) {
