@@ -13,6 +13,11 @@ _skein_options() {
     esac
 }
 
+# How bash shows what is offered; old ones do not know all ways.
+_skein_how() {
+    compopt -o "$1" 2>/dev/null || true
+}
+
 # Those of the words that begin with $cur.
 _skein_words() {
     mapfile -t COMPREPLY < <(compgen -W "$*" -- "$cur")
@@ -23,12 +28,12 @@ _skein_list() {
     local head=
     [[ $cur != *,* ]] || head=${cur%,*},
     mapfile -t COMPREPLY < <(compgen -P "$head" -W "$*" -- "${cur##*,}")
-    compopt -o nospace 2>/dev/null
+    _skein_how nospace
 }
 
 _skein_files() {
     mapfile -t COMPREPLY < <(compgen -"$1" -- "$cur")
-    compopt -o filenames 2>/dev/null
+    _skein_how filenames
 }
 
 # Folders: first the recordings, which hold a manifest.
@@ -42,9 +47,10 @@ _skein_recordings() {
         else
             others+=("$dir")
         fi
-    done < <(compgen -d -- "$cur")
+    done < <(compgen -d -- "$cur" | sort)
     COMPREPLY+=("${others[@]}")
-    compopt -o filenames -o nosort 2>/dev/null
+    _skein_how filenames
+    _skein_how nosort
 }
 
 # The value of option $1 of verb $2; fails when there is nothing to say about it.

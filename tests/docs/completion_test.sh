@@ -26,7 +26,7 @@ offers() {
     COMP_WORDS=("${words[@]}")
     COMP_CWORD=$((${#words[@]} - 1))
     COMPREPLY=()
-    _skein || true # compopt works in real completion only
+    _skein
     cases=$((cases + 1))
     if [ "${COMPREPLY[*]}" != "$*" ]; then
         printf '%s: offers "%s", not "%s"\n' "${words[*]}" "${COMPREPLY[*]}" "$*"
