@@ -76,7 +76,7 @@ _skein() {
         return
     fi
     for ((i = 2; i < COMP_CWORD; i++)); do
-        [[ ${COMP_WORDS[i]} != -- ]] || return # QEMU's own
+        [[ ${COMP_WORDS[i]} != -- ]] || return 0 # QEMU's own
     done
     # "--scope=k" comes as the words "--scope", "=", "k". --json has a value only so.
     if [[ $cur == = ]]; then
