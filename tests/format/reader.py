@@ -50,6 +50,27 @@ def frame(data, at, magic, name):
     return parse(MESSAGES, name, data[at + 16:end - 8]), end
 
 
+def counters(message):
+    """The values of a shard, with the counters off their grid: coded as if there were none."""
+    step, shift, phase = (message["tsc_" + name] for name in ("step", "shift", "phase"))
+    if not step:
+        return message["value"]
+    low, rest = message["tsc_low"], message["tsc_rest"] or [0] * len(message["tsc_low"])
+    tsc = [i for i, arg in enumerate(message["value_arg"][:len(message["value"])])
+           if arg & 0xff == SOURCE_TSC][1:]
+    if step > 1 << 14 or shift > 3 or phase >> shift or not len(tsc) == len(low) == len(rest):
+        raise Damage("no grid")
+    values, k, last = list(message["value"]), 0, 0
+    for n, i in enumerate(tsc):
+        z = (256 * values[i] + low[n]) & MASK
+        k += -(z >> 1) - 1 if z & 1 else z >> 1
+        if abs(k) >= 1 << 48:
+            raise Damage("too far for a grid")
+        at = (k * step + phase >> shift) + rest[n]
+        values[i], last = (at - last) & MASK, at
+    return values
+
+
 class Columns:
     """The columns of one shard in a block, and how far they are used."""
 
@@ -57,6 +78,7 @@ class Columns:
         self.message = message
         self.at = {}
         self.last = {}
+        message["value"] = counters(message)
         self.slots = {s["slot"]: s["value"] for s in message["entry_slots"]}
         if message["flags"] and len(message["flags"]) != len(message["kind"]):
             raise Damage("flags and kinds differ in number")
@@ -219,7 +241,7 @@ class Segment:
 
     def block(self):
         header, end = frame(self.data, self.at, b"SKNBLOCK", "BlockHeader")
-        follows = all(a >= b if self.salvage else a == b
+        follows = all(a >= b if self.salvage or header["gap"] else a == b
                       for a, b in zip(header["clock"], self.clock))
         grown = [b - a for a, b in zip(header["clock"], header["clock_after"])]
         if header["uuid"] != self.header["uuid"] or header["segment"] != self.header["segment"] or \
@@ -283,7 +305,9 @@ class Recording:
             if header["uuid"] != self.manifest["uuid"] or header["segment"] != number or \
                     header["shard_count"] != self.manifest["vcpu_count"] + 1 or number <= last:
                 raise Damage("a segment of another recording")
-            if not self.salvage and (number != last + 1 or header["clock"] != clock):
+            reached = all(a >= b for a, b in zip(header["clock"], clock))
+            if (header["gap"] and not reached) or (not self.salvage and not header["gap"] and
+                                                   (number != last + 1 or header["clock"] != clock)):
                 raise Damage("a segment does not follow the one before")
             self.segments.append(segment)
         except Damage:
