@@ -58,6 +58,16 @@ static const char info[] = "skein info [OPTIONS] DIR\n"
                            "Shows what was recorded.\n"
                            "\n" JSON_OPTION;
 
+static const char recover[] =
+    "skein recover [OPTIONS] DIR|SESSION\n"
+    "\n"
+    "Makes a damaged or incomplete recording readable, with what is left in shared memory, and\n"
+    "lists what is missing.\n"
+    "\n"
+    "  -o, --output DIR    where the result goes (the recording is repaired where it is)\n"
+    "      --session FILE  its shared memory (looked for in /dev/shm)\n"
+    "  -q, --quiet         does not say what was found\n" JSON_OPTION;
+
 static const char completion[] =
     "skein completion bash\n"
     "\n"
@@ -68,8 +78,8 @@ static const struct {
     const char *verb;
     const char *text;
 } texts[] = {
-    {"record", record}, {"replay", replay},         {"verify", verify},
-    {"info", info},     {"completion", completion},
+    {"record", record}, {"replay", replay},   {"verify", verify},
+    {"info", info},     {"recover", recover}, {"completion", completion},
 };
 
 const char *skein_help_find(const char *verb) {

@@ -10,6 +10,7 @@ _skein_options() {
             ;;
         replay | verify) echo -q --quiet --json "$qemu" ;;
         info) echo --json ;;
+        recover) echo -o --output --session -q --quiet --json ;;
     esac
 }
 
@@ -60,7 +61,7 @@ _skein_value() {
         --start) _skein_words boot console: guest ;;
         --stop) _skein_words exit console: guest ;;
         --durability) _skein_words none segment block ;;
-        --kernel | --initrd | --qemu | --json) _skein_files f ;;
+        --kernel | --initrd | --qemu | --session | --json) _skein_files f ;;
         -o | --output) _skein_files d ;;
         --append | --smp | --memory | --cpu | --timeout) COMPREPLY=() ;;
         *) return 1 ;;
@@ -69,7 +70,7 @@ _skein_value() {
 
 _skein() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} option='' i
-    local verbs='record replay verify info completion help version'
+    local verbs='record replay verify info recover completion help version'
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         _skein_words "$verbs" --help --version
