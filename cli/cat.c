@@ -78,7 +78,7 @@ static int print_recording(struct cat *c, struct skein_opened *opened) {
     skein_event_filter_want(&c->filter, c->print.shard_count, &want);
     want.lead_in = LEAD_IN_BLOCKS;
     if (skein_recording_manifest(opened->rec)->tsc_hz != 0)
-        rc = skein_block_plan_create(opened->rec, &want, &plan);
+        rc = skein_block_plan_create(opened->rec, &want, &plan, &err);
     if (rc == 0)
         rc = print_blocks(c, opened->rec, plan, &err);
     if (rc == -EAGAIN) {

@@ -238,7 +238,7 @@ static void fpu_words(const struct printer *t, size_t count) {
 static void payload(const struct printer *t) {
     const struct skein_shape *shape = skein_shape_of(t->rec->kind);
     size_t tail_bytes;
-    if (shape == NULL || !skein_shape_fits(t->rec, &tail_bytes)) {
+    if (shape == NULL || !skein_shape_match(t->rec, &tail_bytes)) {
         bytes_field(t, "raw", (const uint8_t *)t->words, t->rec->size_bytes - sizeof(*t->rec));
         flag_names(t);
         return;

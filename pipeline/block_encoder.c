@@ -197,7 +197,7 @@ int skein_block_encoder_add(struct skein_block_encoder *e, uint32_t shard,
     if (!in_run(e, shard) && begin_run(e, shard) != 0) {
         return -ENOMEM;
     }
-    if (skein_shape_fits(rec, &tail_bytes)) {
+    if (skein_shape_match(rec, &tail_bytes)) {
         rc = add_shaped(e, s, skein_shape_of(kind), rec, tail_bytes);
     } else {
         kind |= SKEIN_KIND_RAW;
@@ -315,10 +315,11 @@ static int pack_and_compress(struct skein_block_encoder *e, size_t *out_bytes) {
     msg.shards = e->shard_list;
     for (uint32_t i = 0; i < e->shard_count; i++) {
         if (e->shards[i].columns.kind.len != 0) {
+            prepare_shard(&e->shards[i]);
+            /* Only now: counters on their grid may all be zeros, and must still be there. */
             if (pack_counters(e, &e->shards[i]) != 0) {
                 return -ENOMEM;
             }
-            prepare_shard(&e->shards[i]);
             e->shard_list[msg.n_shards++] = &e->shards[i].columns;
         }
     }

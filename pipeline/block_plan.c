@@ -12,10 +12,10 @@ struct skein_block_plan {
     bool *planned; /* by that number */
 };
 
-/* `next`: of the block that follows, NULL behind the last one. */
+/* slices_after: TOKEN events up to the end of the block. */
 static bool may_hold(const struct skein_block_want *want, uint32_t shard_count,
-                     const struct skein_block_info *info, const struct skein_block_info *next) {
-    if (info->slices > want->last_slice || (next != NULL && next->slices < want->first_slice)) {
+                     const struct skein_block_info *info, uint64_t slices_after) {
+    if (info->slices > want->last_slice || slices_after < want->first_slice) {
         return false;
     }
     for (uint32_t s = 0; s < shard_count; s++) {
@@ -28,29 +28,32 @@ static bool may_hold(const struct skein_block_want *want, uint32_t shard_count,
     return false;
 }
 
-static const struct skein_block_info *block_info(const struct skein_recording *rec, size_t segment,
-                                                 size_t block) {
-    while (segment < rec->segment_count && block >= rec->segments[segment]->block_count) {
-        segment++;
-        block = 0;
+static int fill_segment(struct skein_block_plan *p, struct skein_recording *rec, size_t s,
+                        const struct skein_block_want *want, struct skein_error *err) {
+    struct skein_segment *seg = rec->segments[s];
+    const uint32_t shard_count = skein_recording_shard_count(rec);
+    const uint64_t slices_end =
+        s + 1 < rec->segment_count ? rec->segments[s + 1]->start.slices : UINT64_MAX;
+    int rc = skein_segment_acquire(seg, err);
+
+    if (rc != 0) {
+        return rc;
     }
-    return segment < rec->segment_count ? &rec->segments[segment]->blocks[block].info : NULL;
+    for (size_t b = 0; b < seg->block_count; b++) {
+        p->planned[p->segment_start[s] + b] =
+            may_hold(want, shard_count, &seg->blocks[b].info,
+                     b + 1 < seg->block_count ? seg->blocks[b + 1].info.slices : slices_end);
+    }
+    skein_segment_release(seg);
+    return 0;
 }
 
-static void fill(struct skein_block_plan *p, const struct skein_recording *rec,
-                 const struct skein_block_want *want) {
-    const uint32_t shard_count = skein_recording_shard_count(rec);
-    size_t n = 0, lead = 0;
+static void add_lead_in(struct skein_block_plan *p, uint32_t lead_in) {
+    size_t lead = 0;
 
-    for (size_t s = 0; s < rec->segment_count; s++) {
-        for (size_t b = 0; b < rec->segments[s]->block_count; b++) {
-            p->planned[n++] =
-                may_hold(want, shard_count, block_info(rec, s, b), block_info(rec, s, b + 1));
-        }
-    }
-    while (n-- != 0) {
+    for (size_t n = p->block_count; n-- != 0;) {
         if (p->planned[n]) {
-            lead = want->lead_in;
+            lead = lead_in;
         } else if (lead != 0) {
             p->planned[n] = true;
             lead--;
@@ -58,28 +61,37 @@ static void fill(struct skein_block_plan *p, const struct skein_recording *rec,
     }
 }
 
-int skein_block_plan_create(const struct skein_recording *rec, const struct skein_block_want *want,
-                            struct skein_block_plan **out) {
-    struct skein_block_plan *p = calloc(1, sizeof(*p));
-
-    if (p == NULL) {
-        return -ENOMEM;
-    }
+static int allocate(struct skein_block_plan *p, const struct skein_recording *rec) {
     p->segment_start = calloc(rec->segment_count + 1, sizeof(*p->segment_start));
-    if (p->segment_start != NULL) {
-        p->segment_count = rec->segment_count;
-        for (size_t s = 0; s < rec->segment_count; s++) {
-            p->segment_start[s] = p->block_count;
-            p->block_count += rec->segments[s]->block_count;
-        }
-        p->segment_start[rec->segment_count] = p->block_count;
-        p->planned = calloc(p->block_count + 1, sizeof(*p->planned));
-    }
-    if (p->planned == NULL) {
-        skein_block_plan_free(p);
+    if (p->segment_start == NULL) {
         return -ENOMEM;
     }
-    fill(p, rec, want);
+    p->segment_count = rec->segment_count;
+    for (size_t s = 0; s < rec->segment_count; s++) {
+        p->segment_start[s] = p->block_count;
+        p->block_count += rec->segments[s]->block_count;
+    }
+    p->segment_start[rec->segment_count] = p->block_count;
+    p->planned = calloc(p->block_count + 1, sizeof(*p->planned));
+    return p->planned != NULL ? 0 : -ENOMEM;
+}
+
+int skein_block_plan_create(struct skein_recording *rec, const struct skein_block_want *want,
+                            struct skein_block_plan **out, struct skein_error *err) {
+    struct skein_block_plan *p = calloc(1, sizeof(*p));
+    int rc = 0;
+
+    if (p == NULL || allocate(p, rec) != 0) {
+        rc = skein_error_set(err, -ENOMEM, "out of memory");
+    }
+    for (size_t s = 0; rc == 0 && s < rec->segment_count; s++) {
+        rc = fill_segment(p, rec, s, want, err);
+    }
+    if (rc != 0) {
+        skein_block_plan_free(p);
+        return rc;
+    }
+    add_lead_in(p, want->lead_in);
     *out = p;
     return 0;
 }

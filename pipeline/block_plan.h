@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pipeline/error.h"
 #include "pipeline/reader.h"
 #include "pipeline/recording.h"
 
@@ -22,9 +23,12 @@ struct skein_block_want {
 
 struct skein_block_plan;
 
-/* 0 or -ENOMEM. A block that may hold a wanted event is in the plan. */
-int skein_block_plan_create(const struct skein_recording *rec, const struct skein_block_want *want,
-                            struct skein_block_plan **out);
+/*
+ * A block that may hold a wanted event is in the plan. Reads the headers of all blocks: -EBADMSG
+ * when some are damaged, and what reading files may give.
+ */
+int skein_block_plan_create(struct skein_recording *rec, const struct skein_block_want *want,
+                            struct skein_block_plan **out, struct skein_error *err);
 void skein_block_plan_free(struct skein_block_plan *plan);
 
 bool skein_block_plan_has(const struct skein_block_plan *plan, size_t segment, size_t block);
