@@ -266,12 +266,18 @@ static int note_missing_end(struct skein_recovery *r) {
     return rc;
 }
 
+static bool is_complete(const struct skein_recovery *r) {
+    const struct skein_manifest *m = &r->out->manifest;
+
+    return !m->loss && r->out->loss_count == 0 && all_ended(r) && m->snapshot.size_bytes != 0;
+}
+
 static void say_end(struct skein_recovery *r) {
     struct skein_manifest *m = &r->out->manifest;
     const struct skein_recovered *o = r->out;
 
     m->loss |= o->loss_count != 0;
-    m->complete = !m->loss && all_ended(r) && m->snapshot.size_bytes != 0;
+    m->complete = is_complete(r);
     m->end = all_ended(r) ? r->end : 0;
     if (m->complete) {
         m->end_reason[0] = '\0';
@@ -301,6 +307,8 @@ int skein_recovery_complete_manifest(struct skein_recovery *r, struct skein_erro
         return rc;
     }
     r->out->changed |= !r->final || !r->has_manifest;
+    /* QEMU died when all was said: every shard has its END, so nothing is missing. */
+    r->out->changed |= !m->complete && is_complete(r);
     if (m->loss && r->out->loss_count == 0) {
         rc = lose_file(r, m->end_reason);
     }
