@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "pipeline/frame.h"
 #include "pipeline/recover_private.h"
 #include "pipeline/snapshot_file.h"
 
@@ -27,6 +28,22 @@ static void use_counts(struct skein_recovery *r) {
     }
 }
 
+/* A manifest of another version, not one with a damaged version. */
+static bool manifest_is_whole(const struct skein_recovery *r) {
+    char path[PATH_MAX];
+    uint8_t bytes[32 << 10]; /* more than a manifest ever has */
+    int fd;
+    ssize_t n;
+
+    snprintf(path, sizeof(path), "%s/manifest", r->dir);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    n = fd >= 0 ? read(fd, bytes, sizeof(bytes)) : -1;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return n > 0 && skein_frame_whole(bytes, (size_t)n);
+}
+
 int skein_recovery_read_manifest(struct skein_recovery *r, struct skein_error *err) {
     struct skein_manifest *m = &r->out->manifest;
     struct skein_error why = {""};
@@ -41,7 +58,7 @@ int skein_recovery_read_manifest(struct skein_recovery *r, struct skein_error *e
         return 0;
     }
     *m = (struct skein_manifest){0};
-    if (rc == -EPROTO || rc == -ENOMEM || rc == -EIO || rc == -EACCES) {
+    if ((rc == -EPROTO && manifest_is_whole(r)) || rc == -ENOMEM || rc == -EIO || rc == -EACCES) {
         return skein_error_set(err, rc, "%s", why.text);
     }
     return 0;
