@@ -25,14 +25,16 @@ static const char usage[] =
     "  skein replay DIR                   run the recording again, comparing all the way\n"
     "  skein verify DIR…                  the same, quietly: one line for each\n"
     "  skein info DIR                     what was recorded\n"
+    "  skein recover DIR|SESSION [-o OUT] what a killed recorder or a damaged disk has left\n"
+    "      --session FILE                 its shared memory, if not found in /dev/shm\n"
     "  skein help | --version\n"
     "\n"
     "record, replay and verify take --qemu PATH (or SKEIN_QEMU) and --verbose (QEMU's own\n"
-    "messages); all verbs take --json[=FILE]; record and replay take --quiet.\n"
+    "messages); all verbs take --json[=FILE]; record, replay and recover take --quiet.\n"
     "\n"
     "Exit codes: 0 recorded, or the same; 1 failed, or diverged; 2 bad usage, an unreadable\n"
     "recording, or a QEMU that cannot record; 3 an incomplete recording (QEMU died; in replay,\n"
-    "what could be checked was the same); 130 interrupted.\n";
+    "what could be checked was the same; in recover, something is missing); 130 interrupted.\n";
 
 struct verb {
     const char *name;
@@ -40,10 +42,8 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"record", skein_cmd_record},
-    {"replay", skein_cmd_replay},
-    {"verify", skein_cmd_verify},
-    {"info", skein_cmd_info},
+    {"record", skein_cmd_record}, {"replay", skein_cmd_replay},   {"verify", skein_cmd_verify},
+    {"info", skein_cmd_info},     {"recover", skein_cmd_recover},
 };
 
 int main(int argc, char **argv) {

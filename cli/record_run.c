@@ -15,6 +15,7 @@
 #include "cli/record_loop.h"
 #include "cli/report.h"
 #include "cli/signals.h"
+#include "cli/tsc_gauge.h"
 #include "pipeline/recording.h"
 #include "pipeline/snapshot_file.h"
 
@@ -30,6 +31,7 @@ struct record_run {
     struct skein_collector *collector;
     struct skein_vm vm;
     struct skein_record_loop loop;
+    struct skein_tsc_gauge tsc;
     char add_object[4096];
 
     pthread_t packer;
@@ -126,15 +128,23 @@ static void remove_dir(struct record_run *r) {
         rmdir(r->dir);
 }
 
+/* For tools that show when events happened. */
+static void fill_tsc(struct record_run *r) {
+    r->manifest.tsc_start = skein_session_header(r->stage.session)->tsc_start;
+    r->manifest.tsc_hz = skein_tsc_gauge_hz(&r->tsc);
+}
+
 /* The snapshot is compressed while the guest runs on; the raw one takes as much memory as it has.
  */
 static void *pack(void *opaque) {
     struct record_run *r = opaque;
     r->packed = skein_snapshot_compress(r->stage.snapshot, r->dir, &r->manifest.snapshot,
                                         &r->manifest.snapshot_raw_bytes, &r->pack_error);
-    unlink(r->stage.snapshot);
+    fill_tsc(r);
     if (r->packed == 0) /* so that it can be replayed, as far as it goes, should we be killed */
         r->packed = skein_manifest_write(r->dir, &r->manifest, &r->pack_error);
+    if (r->packed == 0)
+        unlink(r->stage.snapshot);
     return NULL;
 }
 
@@ -201,6 +211,7 @@ static int start_everything(struct record_run *r, struct skein_error *err) {
     struct skein_session_params params = {
         .mode = SKEIN_MODE_RECORD, .scope = r->opts->scope, .vcpu_count = r->manifest.vcpu_count};
     memcpy(params.uuid, r->manifest.uuid, sizeof(params.uuid));
+    skein_tsc_gauge_start(&r->tsc);
     int ret = skein_signals_open(&r->loop.signal_fd, err);
     if (ret == 0)
         ret = skein_stage_open(&r->stage, &params, r->opts->verbose, err);
@@ -249,6 +260,7 @@ static void fill_end(struct record_run *r, const struct skein_collector_status *
     m->end = ended ? h->end : 0;
     m->duration_ns = (ended ? h->end_ns : skein_now_ns()) - h->start_ns;
     m->kernel_icount = h->kernel_icount;
+    fill_tsc(r);
     m->token_waits = h->token_waits;
     m->token_wait_ns = h->token_wait_ns;
     m->ring_waits = status->ring_waits;
@@ -272,11 +284,15 @@ static int finish(struct record_run *r, struct skein_error *err) {
         return skein_error_set(err, -ENOMEM, "out of memory");
     skein_collector_poll(r->collector, status);
     fill_end(r, status);
+    /* What could not be written is in the shards still. */
+    r->stage.keep = status->state == SKEIN_COLLECTOR_FAILED || r->packed != 0;
     free(status);
     char log[PATH_MAX + 64];
     snprintf(log, sizeof(log), "%s/qemu.log", r->dir);
     skein_stage_keep_log(&r->stage, log);
-    return skein_manifest_write(r->dir, &r->manifest, err);
+    int ret = skein_manifest_write(r->dir, &r->manifest, err);
+    r->stage.keep |= ret != 0;
+    return ret;
 }
 
 static int report(const struct record_run *r) {
@@ -333,6 +349,9 @@ static int run(struct record_run *r, struct skein_error *err) {
         return explain_nothing(r);
     }
     ret = finish(r, err);
+    if (r->stage.keep)
+        fprintf(stderr, "skein: what is in no file yet is kept in memory: skein recover %s\n",
+                r->opts->dir);
     return ret != 0 ? skein_fail(SKEIN_EXIT_INCOMPLETE, "%s", err->text) : report(r);
 }
 

@@ -7,6 +7,7 @@
 #include "pipeline/block_shape.h"
 #include "pipeline/proto_budget.h"
 #include "pipeline/shard_layout.h"
+#include "pipeline/tsc_grid.h"
 #include "proto/skein.pb-c.h"
 
 /*
@@ -190,11 +191,29 @@ static bool decode_event(struct decoder *d, uint32_t shard) {
     return true;
 }
 
+/* Takes the counters off their grid. */
+static bool unpack_counters(const Skein__ShardColumns *c) {
+    const struct skein_tsc_values values = {
+        .count = c->n_value < c->n_value_arg ? c->n_value : c->n_value_arg,
+        .arg = c->value_arg,
+        .value = c->value,
+    };
+    const struct skein_tsc_grid grid = {c->tsc_step, c->tsc_shift, c->tsc_phase};
+    const struct skein_tsc_columns columns = {
+        .count = c->tsc_low.len,
+        .low = c->tsc_low.data,
+        .rest_count = c->n_tsc_rest,
+        .rest = c->tsc_rest,
+    };
+
+    return c->tsc_step == 0 || skein_tsc_grid_unpack(&values, grid, &columns);
+}
+
 static bool prepare_shards(struct decoder *d, const Skein__Block *msg) {
     for (size_t i = 0; i < msg->n_shards; i++) {
         const Skein__ShardColumns *c = msg->shards[i];
         if (c->shard >= d->block->shard_count || d->shards[c->shard].columns != NULL ||
-            (c->flags.len != 0 && c->flags.len != c->kind.len)) {
+            (c->flags.len != 0 && c->flags.len != c->kind.len) || !unpack_counters(c)) {
             return false;
         }
         d->shards[c->shard].columns = c;

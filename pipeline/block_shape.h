@@ -87,8 +87,11 @@ uint64_t skein_word_decode(const struct skein_coding_context *ctx, uint8_t codin
 bool skein_shape_tail_bytes(const struct skein_shape *shape, uint32_t arg, const uint64_t *words,
                             size_t *bytes);
 
-/* The record has the shape of its kind: columns give back the same bytes. */
-bool skein_shape_fits(const struct skein_record *rec);
+/*
+ * The record has the shape of its kind: columns give back the same bytes. Then *tail_bytes is what
+ * follows its words, without padding.
+ */
+bool skein_shape_fits(const struct skein_record *rec, size_t *tail_bytes);
 
 #define SKEIN_KIND_RAW 0x80u /* in the kind column: the record is in the raw columns */
 #define SKEIN_ENTRY_MASK_WORD 3u

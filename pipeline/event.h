@@ -37,7 +37,9 @@
 #define SKEIN_PIPELINE_EVENT_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum skein_kind {
     SKEIN_PAD = 0, /* filler before the ring's end; has no tick */
@@ -120,8 +122,8 @@ struct skein_token_payload {
 };
 
 /*
- * ENTRY: the user state that differs from what it was when this vCPU last left the kernel. Bit i of
- * the mask says that slot i follows.
+ * ENTRY: the user state that differs from what it was when this vCPU last left the kernel, and for
+ * system calls RAX in any case, which is their number. Bit i of the mask says that slot i follows.
  */
 enum skein_slot {
     SKEIN_SLOT_GPR = 0, /* 16: rax rcx rdx rbx rsp rbp rsi rdi r8 … r15 */
@@ -151,6 +153,43 @@ static inline uint32_t skein_intr_arg(uint32_t type, uint32_t vector) {
 }
 static inline uint32_t skein_value_arg(uint32_t source, uint32_t size, uint64_t addr) {
     return source | size << 8 | (uint32_t)(addr & 0xffff) << 16;
+}
+
+/*
+ * The icount at which the event stands, of those that carry one. False: it has none (see above), or
+ * is too short to.
+ */
+static inline bool skein_record_icount(const struct skein_record *rec, uint64_t *icount) {
+    const bool at_io = (rec->flags & SKEIN_F_AT_IO) != 0;
+    uint32_t word = 0;
+
+    switch (rec->kind) {
+    case SKEIN_TOKEN:
+        word = 1;
+        if (at_io) {
+            return false;
+        }
+        break;
+    case SKEIN_MEM:
+        if (at_io) {
+            return false;
+        }
+        break;
+    case SKEIN_ENTRY:
+    case SKEIN_INTERRUPT:
+    case SKEIN_DIGEST:
+    case SKEIN_TLB_FLUSH:
+    case SKEIN_MARK:
+    case SKEIN_END:
+        break;
+    default:
+        return false;
+    }
+    if (rec->size_bytes < sizeof(*rec) + 8 * (word + 1)) {
+        return false;
+    }
+    memcpy(icount, (const uint8_t *)(rec + 1) + 8 * word, 8);
+    return true;
 }
 
 /* The name used everywhere: "token", "entry", …; NULL for a kind that does not exist. */

@@ -41,6 +41,9 @@ struct skein_manifest {
     char start[256]; /* "boot", "console:TEXT", "guest" */
     char stop[256];  /* "exit", "console:TEXT", "guest" */
 
+    uint64_t tsc_start; /* the guest's time-stamp counter when the recording began */
+    uint64_t tsc_hz;    /* its ticks in a second; 0: unknown */
+
     struct skein_manifest_file snapshot; /* path relative to the recording; the compressed file */
     uint64_t snapshot_raw_bytes;
     struct skein_manifest_file console;
@@ -55,6 +58,7 @@ struct skein_manifest {
     uint64_t token_wait_ns;
     uint64_t ring_waits; /* back-pressure */
     uint64_t ring_wait_ns;
+    bool loss; /* it was recovered, and events are missing: end_reason says which */
     struct skein_stats stats;
 };
 

@@ -73,6 +73,7 @@ static int read_start(struct scan *s, struct skein_error *err) {
         start->number = msg->segment;
         start->shard_count = msg->shard_count;
         start->slices = msg->slices;
+        start->gap = msg->gap;
         s->at = bytes;
     }
     protobuf_c_message_free_unpacked(base, NULL);
@@ -101,7 +102,8 @@ static int add_block(struct scan *s, const Skein__BlockHeader *msg, uint64_t dat
         .info = {.events = msg->events,
                  .raw_bytes = msg->raw_bytes,
                  .packed_bytes = msg->packed_bytes,
-                 .slices = msg->slices},
+                 .slices = msg->slices,
+                 .gap = msg->gap},
     };
     memcpy(b->info.clock, msg->clock, msg->n_clock * 8);
     memcpy(b->info.clock_after, msg->clock_after, msg->n_clock_after * 8);
@@ -114,8 +116,9 @@ static bool clocks_fit(const struct scan *s, const Skein__BlockHeader *msg) {
     uint64_t events = 0;
 
     for (uint32_t i = 0; i < s->seg->start.shard_count; i++) {
-        const bool follows = s->mode == SKEIN_READ_SALVAGE ? msg->clock[i] >= s->clock[i]
-                                                           : msg->clock[i] == s->clock[i];
+        const bool follows = s->mode == SKEIN_READ_SALVAGE || msg->gap
+                                 ? msg->clock[i] >= s->clock[i]
+                                 : msg->clock[i] == s->clock[i];
         if (!follows || msg->clock_after[i] < msg->clock[i]) {
             return false;
         }

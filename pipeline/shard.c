@@ -12,6 +12,7 @@
 #define HEADER_BYTES sizeof(struct skein_record)
 #define FULL_SPINS 2000
 #define FULL_NAP_NS 50000
+#define MARK_TRIES 1000
 
 static_assert(2 * SKEIN_RECORD_LIMIT_BYTES <= RING_MIN_BYTES,
               "an empty ring takes any pad and record");
@@ -55,49 +56,130 @@ static bool positions_valid(uint64_t head, uint64_t tail, uint64_t ring_bytes) {
     return head - tail <= ring_bytes && head % 8 == 0 && tail % 8 == 0;
 }
 
+static void sum_words(struct skein_shard_sums *sums, const uint8_t *at, uint64_t bytes) {
+    uint64_t sum = sums->sum, sum_of_sums = sums->sum_of_sums, word;
+
+    for (uint64_t i = 0; i < bytes; i += sizeof(word)) {
+        memcpy(&word, at + i, sizeof(word));
+        sum += word;
+        sum_of_sums += sum;
+    }
+    *sums = (struct skein_shard_sums){sum, sum_of_sums};
+}
+
+/* The same for a part of the ring by its positions, which may wrap. */
+static void sum_ring(struct skein_shard_sums *sums, const uint8_t *ring, uint64_t mask,
+                     uint64_t from, uint64_t to) {
+    while (from != to) {
+        const uint64_t index = from & mask, to_end = mask + 1 - index;
+        const uint64_t bytes = to - from < to_end ? to - from : to_end;
+        sum_words(sums, ring + index, bytes);
+        from += bytes;
+    }
+}
+
+/*
+ * Stores a mark. Every store is a release, so that who sees one of them sees the position that was
+ * stored before them, too: pairs with the acquires in load_mark().
+ */
+static void store_mark(struct skein_shard_mark *to, uint64_t at, uint64_t ticks,
+                       const struct skein_shard_sums *sums) {
+    skein_store_release_64(&to->at, at);
+    skein_store_release_64(&to->ticks, ticks);
+    skein_store_release_64(&to->sum, sums->sum);
+    skein_store_release_64(&to->sum_of_sums, sums->sum_of_sums);
+}
+
+/*
+ * The position and its mark. A mark is overwritten only after the position that it belonged to, so
+ * one that was read under an unchanged position is whole. -EAGAIN: the other side moves too fast;
+ * -EBADMSG: there is no mark for the position.
+ */
+static int load_mark(const uint64_t *position, const struct skein_shard_mark marks[2],
+                     struct skein_shard_mark *mark) {
+    for (int i = 0; i < MARK_TRIES; i++) {
+        const uint64_t at = skein_load_acquire_64(position);
+        bool found = false;
+        for (int k = 0; k < 2 && !found; k++) {
+            mark->at = skein_load_acquire_64(&marks[k].at);
+            mark->ticks = skein_load_acquire_64(&marks[k].ticks);
+            mark->sum = skein_load_acquire_64(&marks[k].sum);
+            mark->sum_of_sums = skein_load_acquire_64(&marks[k].sum_of_sums);
+            found = mark->at == at;
+        }
+        if (skein_load_acquire_64(position) == at) {
+            return found ? 0 : -EBADMSG;
+        }
+    }
+    return -EAGAIN;
+}
+
+/* Both sides' marks, of a shard that lies still or whose caller is one of the sides. */
+static int load_marks(const struct skein_shard_mem *s, struct skein_shard_mark *published,
+                      struct skein_shard_mark *released) {
+    if (load_mark(&s->tail, s->released, released) != 0 ||
+        load_mark(&s->head, s->published, published) != 0 ||
+        !positions_valid(published->at, released->at, s->ring_bytes)) {
+        return -EBADMSG;
+    }
+    return 0;
+}
+
+/* The mark that may be overwritten: not the position's. */
+static uint32_t spare_mark(const struct skein_shard_mark marks[2], uint64_t at) {
+    return skein_load_relaxed_64(&marks[0].at) == at ? 1 : 0;
+}
+
 int skein_shard_writer_open(struct skein_shard_writer *w, void *mem, size_t mem_bytes) {
     struct skein_shard_mem *s = mem;
-    uint64_t head, tail;
+    struct skein_shard_mark published, released;
 
     if (check_mem(s, mem_bytes) != 0) {
         return -EPROTO;
     }
-    head = skein_load_acquire_64(&s->head);
-    tail = skein_load_acquire_64(&s->tail);
-    if (!positions_valid(head, tail, s->ring_bytes)) {
-        return -EPROTO;
+    if (load_marks(s, &published, &released) != 0) {
+        return -EBADMSG;
     }
     *w = (struct skein_shard_writer){
         .mem = s,
         .ring = (uint8_t *)mem + SKEIN_SHARD_RING_OFFSET,
         .mask = s->ring_bytes - 1,
-        .head = head,
-        .published = head,
-        .cached_tail = tail,
-        .tick = skein_load_relaxed_64(&s->ticks),
+        .head = published.at,
+        .limit = published.at, /* the first append finds it out */
+        .tick = published.ticks,
+        .sums = {published.sum, published.sum_of_sums},
+        .published = published.at,
+        .cached_tail = released.at,
+        .next_mark = spare_mark(s->published, published.at),
     };
     return 0;
 }
 
 int skein_shard_reader_open(struct skein_shard_reader *r, void *mem, size_t mem_bytes) {
     struct skein_shard_mem *s = mem;
-    uint64_t head, tail;
+    struct skein_shard_mark released;
+    uint64_t head;
 
     if (check_mem(s, mem_bytes) != 0) {
         return -EPROTO;
     }
-    tail = skein_load_acquire_64(&s->tail);
+    if (load_mark(&s->tail, s->released, &released) != 0) {
+        return -EBADMSG;
+    }
     head = skein_load_acquire_64(&s->head);
-    if (!positions_valid(head, tail, s->ring_bytes)) {
-        return -EPROTO;
+    if (!positions_valid(head, released.at, s->ring_bytes)) {
+        return -EBADMSG;
     }
     *r = (struct skein_shard_reader){
         .mem = s,
         .ring = (const uint8_t *)mem + SKEIN_SHARD_RING_OFFSET,
         .mask = s->ring_bytes - 1,
-        .tail = tail,
-        .cached_head = head,
-        .tick = skein_load_relaxed_64(&s->tail_ticks),
+        .tail = released.at,
+        .cached_head = released.at,
+        .tick = released.ticks,
+        .seen = {released.sum, released.sum_of_sums},
+        .released = {released.sum, released.sum_of_sums},
+        .next_mark = spare_mark(s->released, released.at),
     };
     return 0;
 }
@@ -144,16 +226,36 @@ static bool wait_for_room(struct skein_shard_writer *w, uint64_t need) {
     return room;
 }
 
-static void put_header(uint8_t *at, uint64_t size_bytes, uint8_t kind, uint8_t flags,
-                       uint32_t arg) {
-    const struct skein_record rec = {
-        .size_bytes = (uint16_t)size_bytes,
-        .kind = kind,
-        .flags = flags,
-        .arg = arg,
-    };
+/* Fills the ring up to its end, which a record must not straddle. */
+static void put_pad(struct skein_shard_writer *w, uint64_t bytes) {
+    const struct skein_record rec = {.size_bytes = (uint16_t)bytes, .kind = SKEIN_PAD};
+    uint8_t *at = w->ring + (w->head & w->mask);
 
     memcpy(at, &rec, sizeof(rec));
+    memset(at + sizeof(rec), 0, bytes - sizeof(rec));
+    sum_words(&w->sums, at, bytes);
+    w->head += bytes;
+    SKEIN_TEST_POINT("shard.pad_appended");
+}
+
+/* Makes room for a record of that size at w->head. False: on_full gave up. */
+static bool make_room(struct skein_shard_writer *w, uint64_t size) {
+    const uint64_t to_end = w->mask + 1 - (w->head & w->mask);
+    const uint64_t pad = to_end < size ? to_end : 0;
+    uint64_t ring_end;
+
+    if (!has_room(w, pad + size) && !wait_for_room(w, pad + size)) {
+        return false;
+    }
+    if (pad != 0) {
+        put_pad(w, pad);
+    }
+    ring_end = w->head - (w->head & w->mask) + w->mask + 1;
+    w->limit = w->cached_tail + w->mask + 1;
+    if (w->limit - w->head > ring_end - w->head) {
+        w->limit = ring_end;
+    }
+    return true;
 }
 
 uint64_t skein_shard_append2(struct skein_shard_writer *w, uint8_t kind, uint8_t flags,
@@ -161,30 +263,32 @@ uint64_t skein_shard_append2(struct skein_shard_writer *w, uint8_t kind, uint8_t
                              size_t len) {
     const uint64_t used = HEADER_BYTES + fixed_len + len;
     const uint64_t size = (used + 7) & ~7ull;
-    const uint64_t to_end = w->mask + 1 - (w->head & w->mask);
-    const uint64_t pad = to_end < size ? to_end : 0;
+    const struct skein_record rec = {(uint16_t)size, kind, flags, arg};
     uint8_t *at;
 
     assert(size <= SKEIN_RECORD_LIMIT_BYTES);
-    if (!has_room(w, pad + size) && !wait_for_room(w, pad + size)) {
+    if (w->limit - w->head < size && !make_room(w, size)) {
         return 0;
     }
-    if (pad != 0) {
-        put_header(w->ring + (w->head & w->mask), pad, SKEIN_PAD, 0, 0);
-        w->head += pad;
-    }
     at = w->ring + (w->head & w->mask);
-    put_header(at, size, kind, flags, arg);
-    at += HEADER_BYTES;
+    memcpy(at, &rec, sizeof(rec));
     if (fixed_len != 0) {
-        memcpy(at, fixed, fixed_len);
+        memcpy(at + HEADER_BYTES, fixed, fixed_len);
     }
     if (len != 0) {
-        memcpy(at + fixed_len, bytes, len);
+        memcpy(at + HEADER_BYTES + fixed_len, bytes, len);
     }
-    memset(at + fixed_len + len, 0, size - used);
+    memset(at + used, 0, size - used);
+    sum_words(&w->sums, at, size);
     w->head += size;
+    SKEIN_TEST_POINT("shard.bytes_appended");
     return ++w->tick;
+}
+
+uint64_t skein_shard_append_slowly(struct skein_shard_writer *w, struct skein_record rec,
+                                   const uint64_t *words) {
+    return skein_shard_append2(w, rec.kind, rec.flags, rec.arg, words,
+                               rec.size_bytes - HEADER_BYTES, NULL, 0);
 }
 
 uint64_t skein_shard_append(struct skein_shard_writer *w, uint8_t kind, uint8_t flags, uint32_t arg,
@@ -196,27 +300,52 @@ void skein_shard_publish(struct skein_shard_writer *w) {
     if (w->published == w->head) {
         return;
     }
-    /* Ordered before head by its release: who has read head reads these ticks or later ones. */
-    skein_store_relaxed_64(&w->mem->ticks, w->tick);
-    /* Pairs with the acquire in skein_shard_peek(): records before head are whole. */
+    store_mark(&w->mem->published[w->next_mark], w->head, w->tick, &w->sums);
+    w->next_mark ^= 1;
+    SKEIN_TEST_POINT("shard.mark_stored");
+    /* Pairs with the acquire in load_mark(): records before head, and its mark, are whole. */
     skein_store_release_64(&w->mem->head, w->head);
     w->published = w->head;
+    SKEIN_TEST_POINT("shard.head_stored");
 }
 
 void skein_shard_close(struct skein_shard_writer *w) {
     skein_shard_publish(w);
     /* Pairs with the acquire in skein_shard_drained(): the head before it is the last one. */
     skein_store_release_32(&w->mem->closed, 1);
+    SKEIN_TEST_POINT("shard.closed");
 }
 
-/* The published end, looked up again only when the cursor has reached the one known. */
+/* Looks for more, and believes in it only when its sums are right. */
+static void look_again(struct skein_shard_reader *r, bool *bad) {
+    struct skein_shard_sums sums = r->seen;
+    struct skein_shard_mark mark;
+    int rc;
+
+    if (skein_load_relaxed_64(&r->mem->head) == r->cached_head) {
+        return;
+    }
+    rc = load_mark(&r->mem->head, r->mem->published, &mark);
+    if (rc == -EAGAIN) {
+        return;
+    }
+    if (rc != 0 || !positions_valid(mark.at, r->tail, r->mask + 1) ||
+        mark.at - r->tail < r->cached_head - r->tail) {
+        *bad = true;
+        return;
+    }
+    sum_ring(&sums, r->ring, r->mask, r->cached_head, mark.at);
+    if (sums.sum != mark.sum || sums.sum_of_sums != mark.sum_of_sums) {
+        *bad = true;
+        return;
+    }
+    r->seen = sums;
+    r->cached_head = mark.at;
+}
+
 static bool more_at(struct skein_shard_reader *r, uint64_t cursor, bool *bad) {
     if (cursor == r->cached_head) {
-        /* Pairs with the release in skein_shard_publish(). */
-        r->cached_head = skein_load_acquire_64(&r->mem->head);
-        if (!positions_valid(r->cached_head, r->tail, r->mask + 1)) {
-            *bad = true;
-        }
+        look_again(r, bad);
     }
     if (cursor - r->tail > r->cached_head - r->tail) {
         *bad = true;
@@ -248,11 +377,18 @@ const struct skein_record *skein_shard_peek(struct skein_shard_reader *r, uint64
 
 void skein_shard_release(struct skein_shard_reader *r, uint64_t cursor, uint64_t ticks) {
     assert(cursor - r->tail <= r->cached_head - r->tail);
+    if (cursor == r->tail) {
+        return;
+    }
+    sum_ring(&r->released, r->ring, r->mask, r->tail, cursor);
     r->tail = cursor;
     r->tick += ticks;
-    skein_store_relaxed_64(&r->mem->tail_ticks, r->tick);
+    store_mark(&r->mem->released[r->next_mark], r->tail, r->tick, &r->released);
+    r->next_mark ^= 1;
+    SKEIN_TEST_POINT("shard.release_mark_stored");
     /* Pairs with the acquire in has_room(): our reads of that room are over. */
     skein_store_release_64(&r->mem->tail, cursor);
+    SKEIN_TEST_POINT("shard.tail_stored");
 }
 
 bool skein_shard_drained(const struct skein_shard_reader *r) {

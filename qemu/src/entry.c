@@ -114,6 +114,20 @@ void skein_entry_capture(SkeinCPU *c, uint32_t arg, uint64_t error, uint64_t nex
     c->entry.next_ip = next_ip;
 }
 
+/* Whoever reads the log wants its number, which may be what the last one returned. */
+static bool is_system_call(const SkeinCPU *c)
+{
+    switch (c->entry_arg & 0xff) {
+    case SKEIN_ENTRY_SYSCALL:
+    case SKEIN_ENTRY_SYSENTER:
+        return true;
+    case SKEIN_ENTRY_EXCEPTION | SKEIN_ENTRY_IS_INT:
+        return c->entry_arg >> 8 == 0x80;
+    default:
+        return false;
+    }
+}
+
 void skein_entry_append(SkeinCPU *c)
 {
     uint64_t packed[SKEIN_SLOT_COUNT];
@@ -122,7 +136,7 @@ void skein_entry_append(SkeinCPU *c)
     bool reset = c->polluted;
 
     for (int i = 0; i < SKEIN_SLOT_COUNT; i++) {
-        if (c->entry.slot[i] != c->user[i]) {
+        if (c->entry.slot[i] != c->user[i] || (i == SKEIN_SLOT_GPR && is_system_call(c))) {
             mask |= 1ull << i;
             packed[n++] = c->entry.slot[i];
         }

@@ -187,6 +187,7 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     h->ram_bytes = MACHINE(qdev_get_machine())->ram_size;
     h->snapshot_ns = get_clock() - t0;
     h->start_ns = get_clock();
+    h->tsc_start = (uint64_t)cpu_get_ticks();
     skein_vm.active = true;
     if (skein_replaying) {
         qemu_clock_enable(QEMU_CLOCK_VIRTUAL, false);

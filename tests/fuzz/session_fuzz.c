@@ -10,6 +10,7 @@
 
 #include "pipeline/session_map.h"
 #include "pipeline/shard.h"
+#include "pipeline/shard_layout.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/pipeline/events.h"
 #include "tests/pipeline/fixture.h"
@@ -82,12 +83,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct skein_error err = {""};
     struct skein_session *s;
     uint64_t waits, wait_ns;
+    size_t shard_bytes;
 
     if (whole == NULL) {
         make_session();
     }
     uint8_t *file = malloc(whole_bytes);
     memcpy(file, whole, whole_bytes);
+    const bool restamp = fuzz_take(&in, 1) % 2 != 0;
     while (in.left != 0) {
         static const size_t starts[] = {0, SKEIN_SESSION_SHARDS_OFFSET,
                                         SKEIN_SESSION_SHARDS_OFFSET + SKEIN_SHARD_RING_OFFSET};
@@ -101,6 +104,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     if (skein_session_open(path, &s, &err) == 0) {
         const uint32_t shards = skein_session_header(s)->shard_count;
         for (uint32_t i = 0; i < shards; i++) {
+            void *mem = skein_session_shard(s, i, &shard_bytes);
+            if (restamp && ((struct skein_shard_mem *)mem)->ring_bytes == RING_BYTES) {
+                fixture_restamp(mem); /* so that records are looked at, too */
+            }
             drain(s, i);
         }
         skein_session_state(s);
@@ -113,8 +120,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
 }
 
 void fuzz_seeds(fuzz_add add) {
-    static const uint8_t head[] = {1, 64, 0, 2, 0, 1}, ring_bytes[] = {1, 34, 0, 1, 2},
-                         shard_count[] = {0, 12, 0, 1, 9}, record[] = {2, 0, 0, 4, 16, 0, 5, 0};
+    static const uint8_t head[] = {1, 1, 64, 0, 2, 0, 1}, ring_bytes[] = {0, 1, 34, 0, 1, 2},
+                         shard_count[] = {0, 0, 12, 0, 1, 9},
+                         record[] = {1, 2, 0, 0, 4, 16, 0, 5, 0};
 
     add(head, sizeof(head));
     add(ring_bytes, sizeof(ring_bytes));

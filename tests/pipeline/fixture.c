@@ -12,6 +12,8 @@
 #include "pipeline/file.h"
 #include "pipeline/log_writer.h"
 #include "pipeline/recording.h"
+#include "pipeline/shard.h"
+#include "pipeline/shard_layout.h"
 
 void fixture_dir(char path[256]) {
     const char *base = getenv("TEST_TMPDIR");
@@ -98,4 +100,20 @@ void fixture_write(const char *path, const uint8_t *bytes, size_t n) {
     assert(fd >= 0);
     assert(skein_file_write(fd, bytes, n) == 0);
     close(fd);
+}
+
+void fixture_restamp(void *shard) {
+    struct skein_shard_mem *s = shard;
+    const uint64_t *ring = (const void *)((const uint8_t *)shard + SKEIN_SHARD_RING_OFFSET);
+    const uint64_t words = s->ring_bytes / 8;
+    struct skein_shard_mark m = s->released[0].at == s->tail ? s->released[0] : s->released[1];
+
+    m.at = s->tail;
+    s->released[0] = m;
+    for (; m.at != s->head && m.at - s->tail < s->ring_bytes; m.at += 8) {
+        m.sum += ring[m.at / 8 % words];
+        m.sum_of_sums += m.sum;
+    }
+    m.at = s->head;
+    s->published[0] = m;
 }

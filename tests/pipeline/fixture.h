@@ -24,6 +24,9 @@ struct skein_session *fixture_session(const struct skein_manifest *m, enum skein
 void fixture_record(const char *dir, const struct history *h, size_t count, uint64_t block_bytes,
                     uint64_t segment_bytes);
 
+/* Makes a shard's marks right again after somebody has changed its ring or positions. */
+void fixture_restamp(void *shard);
+
 /* A whole file; free it. */
 uint8_t *fixture_read(const char *path, size_t *bytes);
 void fixture_write(const char *path, const uint8_t *bytes, size_t n);

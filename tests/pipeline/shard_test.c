@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "pipeline/shard_layout.h"
+#include "tests/pipeline/fixture.h"
 #include "tests/pipeline/random.h"
 
 #define RING (64u << 10)
@@ -52,7 +53,10 @@ Test(shard, open_refuses_what_is_no_shard) {
     cr_assert_eq(skein_shard_reader_open(&f.r, f.mem, bytes), -EPROTO);
     s->version--;
     s->tail = 8;
-    cr_assert_eq(skein_shard_reader_open(&f.r, f.mem, bytes), -EPROTO);
+    cr_assert_eq(skein_shard_reader_open(&f.r, f.mem, bytes), -EBADMSG, "no mark for it");
+    s->released[0].at = 8;
+    cr_assert_eq(skein_shard_reader_open(&f.r, f.mem, bytes), -EBADMSG, "behind the head");
+    cr_assert_eq(skein_shard_writer_open(&f.w, f.mem, bytes), -EBADMSG);
     s->tail = 0;
     s->magic ^= 1;
     cr_assert_eq(skein_shard_writer_open(&f.w, f.mem, bytes), -EPROTO);
@@ -141,6 +145,101 @@ Test(shard, pads_before_the_end_of_the_ring) {
     free(f.mem);
 }
 
+Test(shard, the_hot_path_appends_what_the_other_does) {
+    struct fixture a = open_shard(), b = open_shard();
+    const struct skein_shard_mem *x = a.mem, *y = b.mem;
+
+    for (uint64_t i = 1; i < 20000; i++) {
+        const uint64_t words[3] = {i, ~i, i * i};
+        uint64_t cursor_a = a.r.tail, cursor_b = b.r.tail;
+        bool bad;
+        cr_assert_eq(skein_shard_append_words(&a.w, SKEIN_TOKEN, 1, 2, words, 3), i);
+        cr_assert_eq(skein_shard_append(&b.w, SKEIN_TOKEN, 1, 2, words, sizeof(words)), i);
+        skein_shard_publish(&a.w);
+        skein_shard_publish(&b.w);
+        const struct skein_record *p = skein_shard_peek(&a.r, &cursor_a, &bad);
+        const struct skein_record *q = skein_shard_peek(&b.r, &cursor_b, &bad);
+        cr_assert_eq(memcmp(p, q, 32), 0);
+        skein_shard_release(&a.r, cursor_a, 1);
+        skein_shard_release(&b.r, cursor_b, 1);
+        cr_assert_eq(memcmp(x->published, y->published, sizeof(x->published)), 0);
+        cr_assert_eq(memcmp(x->released, y->released, sizeof(x->released)), 0);
+    }
+    cr_assert_eq(x->head, x->tail);
+    free(a.mem);
+    free(b.mem);
+}
+
+Test(shard, every_flipped_bit_between_the_positions_is_found) {
+    for (uint32_t bit = 0; bit < 8 * 3 * 16; bit++) {
+        struct fixture f = open_shard();
+        uint64_t cursor = 0;
+        bool bad;
+        for (uint64_t i = 1; i <= 3; i++) {
+            skein_shard_append(&f.w, SKEIN_MARK, 0, 0, &i, 8);
+        }
+        skein_shard_publish(&f.w);
+        f.w.ring[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        cr_assert_null(skein_shard_peek(&f.r, &cursor, &bad));
+        cr_assert(bad);
+        free(f.mem);
+    }
+}
+
+Test(shard, words_that_changed_places_are_found) {
+    struct fixture f = open_shard();
+    uint64_t cursor = 0, words[2] = {1, 2};
+    bool bad;
+
+    skein_shard_append(&f.w, SKEIN_DIGEST, 0, 0, words, sizeof(words));
+    skein_shard_publish(&f.w);
+    memcpy(f.w.ring + 8, (uint64_t[]){2, 1}, 16);
+    cr_assert_null(skein_shard_peek(&f.r, &cursor, &bad));
+    cr_assert(bad);
+    free(f.mem);
+}
+
+Test(shard, a_writer_that_died_before_it_stored_the_head_published_nothing_new) {
+    struct fixture f = open_shard();
+    struct skein_shard_mem *s = f.mem;
+    uint64_t cursor = 0, value = 1;
+    bool bad;
+
+    skein_shard_append(&f.w, SKEIN_MARK, 0, 0, &value, 8);
+    skein_shard_publish(&f.w);
+    skein_shard_append(&f.w, SKEIN_MARK, 0, 0, &value, 8);
+    skein_shard_publish(&f.w);
+    s->head = 16; /* the second mark is there, its position is not */
+    cr_assert_not_null(skein_shard_peek(&f.r, &cursor, &bad));
+    cr_assert_null(skein_shard_peek(&f.r, &cursor, &bad));
+    cr_assert_not(bad);
+    cr_assert_eq(skein_shard_writer_open(&f.w, f.mem, skein_shard_mem_bytes(RING)), 0);
+    cr_assert_eq(f.w.tick, 1u);
+    cr_assert_eq(skein_shard_append(&f.w, SKEIN_MARK, 0, 0, &value, 8), 2u);
+    skein_shard_publish(&f.w);
+    cr_assert_not_null(skein_shard_peek(&f.r, &cursor, &bad));
+    free(f.mem);
+}
+
+Test(shard, opening_goes_on_where_the_last_ones_were) {
+    struct fixture f = open_shard();
+    const size_t bytes = skein_shard_mem_bytes(RING);
+    bool bad;
+
+    for (uint64_t i = 1; i < 9000; i++) {
+        uint64_t cursor;
+        cr_assert_eq(skein_shard_writer_open(&f.w, f.mem, bytes), 0);
+        cr_assert_eq(skein_shard_append(&f.w, SKEIN_MARK, 0, 0, &i, 8), i);
+        skein_shard_publish(&f.w);
+        cr_assert_eq(skein_shard_reader_open(&f.r, f.mem, bytes), 0);
+        cursor = f.r.tail;
+        cr_assert_eq(f.r.tick, i - 1);
+        cr_assert_not_null(skein_shard_peek(&f.r, &cursor, &bad));
+        skein_shard_release(&f.r, cursor, 1);
+    }
+    free(f.mem);
+}
+
 Test(shard, bad_records_are_reported) {
     static const uint16_t sizes[] = {0, 4, 12, 32, 65528};
 
@@ -151,6 +250,7 @@ Test(shard, bad_records_are_reported) {
         skein_shard_append(&f.w, SKEIN_MARK, 0, 0, &cursor, 8);
         memcpy(f.w.ring, &sizes[i], 2);
         skein_shard_publish(&f.w);
+        fixture_restamp(f.mem);
         cr_assert_null(skein_shard_peek(&f.r, &cursor, &bad));
         cr_assert(bad);
         free(f.mem);

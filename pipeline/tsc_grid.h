@@ -1,0 +1,62 @@
+/*
+ * Time-stamp counters of many machines move in steps: one that counts 2450 MHz from a clock of
+ * 100 MHz only ever shows multiples of 24.5, rounded down. Values of such a counter lie on a grid,
+ *
+ *     t = origin + floor((k * step + phase) / 2^shift)
+ *
+ * and the small integers k are about half as long in a recording as the values are, whose low bits
+ * look random but are not. The origin is the shard's first value in the block. What does not lie on
+ * the grid keeps its distance from it, so that nothing is lost whatever the values are.
+ *
+ * For the block encoder and decoder; the columns are those of skein.ShardColumns.
+ */
+#ifndef SKEIN_PIPELINE_TSC_GRID_H
+#define SKEIN_PIPELINE_TSC_GRID_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct skein_tsc_grid {
+    uint32_t step; /* 0: no grid */
+    uint32_t shift;
+    uint32_t phase; /* less than 2^shift */
+};
+
+/* The VALUE columns of a shard: count values and their args. */
+struct skein_tsc_values {
+    size_t count;
+    const uint64_t *arg;
+    int64_t *value; /* of counters: the difference to the one before, the first as it is */
+};
+
+/* Columns of their own, for counters on a grid: one entry for each but the first. */
+struct skein_tsc_columns {
+    size_t count;
+    uint8_t *low;      /* of the difference of k, zigzag, its low byte: noise, kept from the rest */
+    size_t rest_count; /* count, or 0: all zeros */
+    int64_t *rest;     /* the distance from the grid */
+};
+
+/* What is known from earlier shards and blocks; starts with zeros. */
+struct skein_tsc_finder {
+    struct skein_tsc_grid last;
+    uint32_t pause;
+};
+
+/* The grid that the shard's counters lie on, or no grid. */
+struct skein_tsc_grid skein_tsc_grid_find(struct skein_tsc_finder *finder,
+                                          const struct skein_tsc_values *values);
+
+/*
+ * Differences of counters become differences of k, zigzag, without their low bytes. The columns
+ * have room for `values->count` entries each; their counts are set.
+ */
+void skein_tsc_grid_pack(const struct skein_tsc_values *values, struct skein_tsc_grid grid,
+                         struct skein_tsc_columns *columns);
+
+/* And back. False: that is no grid, or the columns do not fit. */
+bool skein_tsc_grid_unpack(const struct skein_tsc_values *values, struct skein_tsc_grid grid,
+                           const struct skein_tsc_columns *columns);
+
+#endif
