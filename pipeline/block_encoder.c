@@ -197,7 +197,7 @@ int skein_block_encoder_add(struct skein_block_encoder *e, uint32_t shard,
     if (!in_run(e, shard) && begin_run(e, shard) != 0) {
         return -ENOMEM;
     }
-    if (skein_shape_fits(rec, &tail_bytes)) {
+    if (skein_shape_match(rec, &tail_bytes)) {
         rc = add_shaped(e, s, skein_shape_of(kind), rec, tail_bytes);
     } else {
         kind |= SKEIN_KIND_RAW;

@@ -52,7 +52,6 @@ static bool has_room(struct skein_shard_writer *w, const struct skein_record *re
 
 /* Feeds what fits, up to a batch; the number of events, or negative errno. */
 static int feed(struct lane *l, struct skein_error *err) {
-    size_t tail_bytes;
     int fed = 0;
 
     while (fed < BATCH_EVENTS && l->writer.tick < l->last_tick) {
@@ -66,7 +65,7 @@ static int feed(struct lane *l, struct skein_error *err) {
                                        l->writer.mem->shard_id,
                                        (unsigned long long)l->writer.tick + 1);
             }
-            if (!skein_shape_fits(l->event.record, &tail_bytes)) {
+            if (!skein_shape_fits(l->event.record)) {
                 return skein_error_set(err, -EBADMSG,
                                        "event %llu of shard %u has not the shape of its kind",
                                        (unsigned long long)l->event.tick, l->writer.mem->shard_id);

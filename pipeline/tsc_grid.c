@@ -9,8 +9,6 @@
 #define SAMPLES_MIN 32u
 #define GLANCE 8u
 #define PAUSE 64u /* shards and blocks without a search after one that found nothing */
-/* Further from the origin nothing is packed, so that no product overflows. */
-#define DISTANCE_MAX (1ll << 48)
 
 struct samples {
     size_t count;
@@ -25,20 +23,15 @@ static int64_t add(int64_t a, int64_t b) {
     return (int64_t)((uint64_t)a + (uint64_t)b);
 }
 
-/* Rounds down, for negative ones too; the product does not overflow: DISTANCE_MAX sees to it. */
-static inline int64_t on_grid(struct skein_tsc_grid g, int64_t k) {
-    return (k * g.step + g.phase) >> g.shift;
-}
-
 /* The k whose place is nearest below or at t. By a multiplication: a division takes longer than all
  * the rest. What it is off by, rounding, is put right. */
 static inline int64_t k_of(struct skein_tsc_grid g, double k_per_tick, int64_t t) {
     int64_t k = (int64_t)((double)t * k_per_tick);
 
-    while (on_grid(g, k) > t) {
+    while (skein_tsc_on_grid(g, k) > t) {
         k--;
     }
-    while (on_grid(g, k + 1) <= t) {
+    while (skein_tsc_on_grid(g, k + 1) <= t) {
         k++;
     }
     return k;
@@ -49,7 +42,7 @@ static double k_per_tick(struct skein_tsc_grid g) {
 }
 
 static int64_t rest_of(struct skein_tsc_grid g, double ratio, int64_t t) {
-    return t - on_grid(g, k_of(g, ratio, t));
+    return t - skein_tsc_on_grid(g, k_of(g, ratio, t));
 }
 
 /*
@@ -80,7 +73,7 @@ static bool take_samples(const struct skein_tsc_values *v, struct samples *s) {
             continue;
         }
         at = first ? 0 : add(at, v->value[i]);
-        if (at >= DISTANCE_MAX || at <= -DISTANCE_MAX) {
+        if (at >= SKEIN_TSC_DISTANCE_MAX || at <= -SKEIN_TSC_DISTANCE_MAX) {
             return false;
         }
         if (!first && s->count < SAMPLES) {
@@ -161,10 +154,6 @@ static uint64_t zigzag(int64_t v) {
     return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
 }
 
-static int64_t unzigzag(uint64_t v) {
-    return (int64_t)(v >> 1 ^ -(v & 1));
-}
-
 /* The index of the first counter; count when there is none. */
 static size_t first_tsc(const struct skein_tsc_values *v) {
     size_t i = 0;
@@ -192,46 +181,13 @@ void skein_tsc_grid_pack(const struct skein_tsc_values *v, struct skein_tsc_grid
         k = next;
         v->value[i] = (int64_t)(delta >> 8);
         c->low[c->count] = (uint8_t)delta;
-        c->rest[c->count] = at - on_grid(g, k);
+        c->rest[c->count] = at - skein_tsc_on_grid(g, k);
         any |= c->rest[c->count] != 0;
         c->count++;
     }
     c->rest_count = any ? c->count : 0;
 }
 
-/* Back to the difference of counters. False: no grid goes that far. */
-static bool unpack_one(struct skein_tsc_grid g, int64_t *k, int64_t *at, int64_t *value,
-                       uint8_t low, int64_t rest) {
-    int64_t next;
-
-    *k = add(*k, unzigzag((uint64_t)*value << 8 | low));
-    if (*k >= DISTANCE_MAX || *k <= -DISTANCE_MAX) {
-        return false;
-    }
-    next = add(on_grid(g, *k), rest);
-    *value = (int64_t)((uint64_t)next - (uint64_t)*at);
-    *at = next;
-    return true;
-}
-
-bool skein_tsc_grid_unpack(const struct skein_tsc_values *v, struct skein_tsc_grid g,
-                           const struct skein_tsc_columns *c) {
-    int64_t at = 0, k = 0;
-    size_t n = 0;
-
-    if (g.step == 0 || g.step > STEP_LIMIT || g.shift > SHIFT_MAX || g.phase >> g.shift != 0 ||
-        (c->rest_count != 0 && c->rest_count != c->count)) {
-        return false;
-    }
-    for (size_t i = first_tsc(v) + 1; i < v->count; i++) {
-        if (!is_tsc(v->arg[i])) {
-            continue;
-        }
-        if (n == c->count ||
-            !unpack_one(g, &k, &at, &v->value[i], c->low[n], c->rest_count != 0 ? c->rest[n] : 0)) {
-            return false;
-        }
-        n++;
-    }
-    return n == c->count;
+bool skein_tsc_grid_valid(struct skein_tsc_grid g) {
+    return g.step != 0 && g.step <= STEP_LIMIT && g.shift <= SHIFT_MAX && g.phase >> g.shift == 0;
 }

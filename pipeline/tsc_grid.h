@@ -23,6 +23,14 @@ struct skein_tsc_grid {
     uint32_t phase; /* less than 2^shift */
 };
 
+/* Further from the origin nothing is packed, so that no product overflows. */
+#define SKEIN_TSC_DISTANCE_MAX (1ll << 48)
+
+/* The place of k. Rounds down, for negative ones too. */
+static inline int64_t skein_tsc_on_grid(struct skein_tsc_grid g, int64_t k) {
+    return (k * g.step + g.phase) >> g.shift;
+}
+
 /* The VALUE columns of a shard: count values and their args. */
 struct skein_tsc_values {
     size_t count;
@@ -55,8 +63,34 @@ struct skein_tsc_grid skein_tsc_grid_find(struct skein_tsc_finder *finder,
 void skein_tsc_grid_pack(const struct skein_tsc_values *values, struct skein_tsc_grid grid,
                          struct skein_tsc_columns *columns);
 
-/* And back. False: that is no grid, or the columns do not fit. */
-bool skein_tsc_grid_unpack(const struct skein_tsc_values *values, struct skein_tsc_grid grid,
-                           const struct skein_tsc_columns *columns);
+/* A grid that packing may have used. */
+bool skein_tsc_grid_valid(struct skein_tsc_grid grid);
+
+/* What unpacking one counter after the other needs to know; starts with the grid and zeros. */
+struct skein_tsc_unpacker {
+    struct skein_tsc_grid grid;
+    bool begun;
+    uint64_t origin;
+    int64_t k;
+};
+
+/* The first counter, which stands for itself. */
+static inline void skein_tsc_unpack_first(struct skein_tsc_unpacker *u, uint64_t tsc) {
+    u->begun = true;
+    u->origin = tsc;
+}
+
+/* The next one: its value, low byte and rest. False: no grid goes that far. */
+static inline bool skein_tsc_unpack_next(struct skein_tsc_unpacker *u, uint64_t value, uint8_t low,
+                                         uint64_t rest, uint64_t *tsc) {
+    const uint64_t delta = value << 8 | low;
+
+    u->k = (int64_t)((uint64_t)u->k + (delta >> 1 ^ -(delta & 1)));
+    if (u->k >= SKEIN_TSC_DISTANCE_MAX || u->k <= -SKEIN_TSC_DISTANCE_MAX) {
+        return false;
+    }
+    *tsc = u->origin + (uint64_t)skein_tsc_on_grid(u->grid, u->k) + rest;
+    return true;
+}
 
 #endif
