@@ -261,7 +261,8 @@ int skein_spans_feed(struct skein_spans *s, const struct skein_event *e) {
     const uint64_t before_ns = s->now_ns;
     if (e->shard >= s->shard_count)
         return 0;
-    s->now_ns = skein_timebase_ns(&s->time, e->shard, e->record);
+    const uint64_t ns = skein_timebase_ns(&s->time, e->shard, e->record);
+    s->now_ns = ns > before_ns ? ns : before_ns; /* a record may say any icount */
     const char *name = skein_slice_name_feed(s->tracker, e->shard, e->record);
     const bool same = s->open && s->span.shard == e->shard;
     const uint64_t end_ns = same ? s->now_ns : before_ns;
