@@ -25,16 +25,24 @@ static const char usage[] =
     "  skein replay DIR                   run the recording again, comparing all the way\n"
     "  skein verify DIR…                  the same, quietly: one line for each\n"
     "  skein info DIR                     what was recorded\n"
+    "  skein cat [OPTIONS] DIR            its events, in the order in which they happened\n"
+    "      --kind K,…, --vcpu N,…|devices, --tick A..B, --slice A..B, --time A..B\n"
+    "                                     only these (seconds since the start); --limit N\n"
+    "      --bytes                        what was read and written, in full\n"
+    "  skein ls [DIR…]                    the recordings in folders (.)\n"
+    "  skein diff A B                     where two recordings begin to differ\n"
+    "  skein recover DIR|SESSION [-o OUT] what a killed recorder or a damaged disk has left\n"
+    "      --session FILE                 its shared memory, if not found in /dev/shm\n"
     "  skein export --perfetto FILE [--from S] [--to S] DIR   a trace for ui.perfetto.dev\n"
     "  skein timeline -o FILE.html [--from S] [--to S] DIR    a page that shows it in any browser\n"
     "  skein help | --version\n"
     "\n"
     "record, replay and verify take --qemu PATH (or SKEIN_QEMU) and --verbose (QEMU's own\n"
-    "messages); all verbs take --json[=FILE]; record and replay take --quiet.\n"
+    "messages); all verbs take --json[=FILE]; record, replay and recover take --quiet.\n"
     "\n"
     "Exit codes: 0 recorded, or the same; 1 failed, or diverged; 2 bad usage, an unreadable\n"
     "recording, or a QEMU that cannot record; 3 an incomplete recording (QEMU died; in replay,\n"
-    "what could be checked was the same); 130 interrupted.\n";
+    "what could be checked was the same; in recover, something is missing); 130 interrupted.\n";
 
 struct verb {
     const char *name;
@@ -42,8 +50,19 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"record", skein_cmd_record}, {"replay", skein_cmd_replay}, {"verify", skein_cmd_verify},
-    {"info", skein_cmd_info},     {"export", skein_cmd_export}, {"timeline", skein_cmd_timeline},
+    /* One to a line. */
+    /* clang-format off */
+    {"record", skein_cmd_record},
+    {"replay", skein_cmd_replay},
+    {"verify", skein_cmd_verify},
+    {"info", skein_cmd_info},
+    {"cat", skein_cmd_cat},
+    {"ls", skein_cmd_ls},
+    {"diff", skein_cmd_diff},
+    {"recover", skein_cmd_recover},
+    {"export", skein_cmd_export},
+    {"timeline", skein_cmd_timeline},
+    /* clang-format on */
 };
 
 int main(int argc, char **argv) {
