@@ -263,7 +263,8 @@ function describe() {
     `${plural(facts.spans, "span")} in ${plural(facts.slices, "slice")}`, plural(facts.events, "event"), how].join(" · ");
   for (const s of sums()) $("names").append(make("option", {value: s.name}));
   facts.types.forEach((name, t) => $("legend").append(make("li", {}, swatch(t), name)));
-  if (!facts.complete) notice("The recording is incomplete: this goes as far as it does.");
+  if (facts.damaged) notice("Parts of the recording are damaged: what was in them is missing here.");
+  else if (!facts.complete) notice("The recording is incomplete: this goes as far as it does.");
   if (!facts.timed) notice("The recording does not say how fast its clock ran: time is counted in instructions, one nanosecond each.");
   if (facts.cut_from || facts.cut_to)
     notice(`A part of the recording: ${facts.spans ? `${moment(facts.first_ns)} to ${moment(facts.last_ns)}` : "nothing is in it"}.`);

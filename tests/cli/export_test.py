@@ -125,13 +125,8 @@ class Sample(Export):
         self.export()
         with open(self.out, "rb") as f:
             before = f.read()
-        path = os.path.join(self.dir, "segments/000001.skn")
-        with open(path, "r+b") as f:
-            f.seek(os.path.getsize(path) // 2)
-            byte = f.read(1)[0]
-            f.seek(-1, 1)
-            f.write(bytes([byte ^ 1]))
-        self.refuses("--perfetto", self.out, self.dir, words=["000001.skn"])
+        os.truncate(os.path.join(self.dir, "manifest"), 100)
+        self.refuses("--perfetto", self.out, self.dir, words=["manifest"])
         with open(self.out, "rb") as f:
             self.assertEqual(f.read(), before)
         self.assertEqual(sorted(os.listdir(self.tmp)), ["out.pftrace", "rec"])
@@ -142,6 +137,26 @@ class Others(Export):
         sample().write(HAND_MADE, self.dir, how="torn")
         self.assertEqual(self.seen(self.export(code=3)), SAMPLE)
         self.assertIn("incomplete", self.skein("export", "--perfetto", self.out, self.dir)[2])
+
+    def test_damaged_block(self):
+        """Many blocks, one of them damaged: what the others hold, and exit code 3."""
+        s = Script(2)
+        for n in range(60000):
+            s.token(n % 2, 10 * n)
+            s.entry(n % 2, 1, 0, 10 * n, rax=n % 300, rdi=n * 0x9e3779b97f4a7c15, rsi=n ** 7)
+            s.mark(n % 2, 10 * n + 10)
+        s.end()
+        s.write(HAND_MADE, self.dir)
+        self.assertEqual(len(self.export().slices()), 60000)
+        path = os.path.join(self.dir, "segments/000001.skn")
+        with open(path, "r+b") as f:
+            f.seek(os.path.getsize(path) // 2)
+            byte = f.read(1)[0]
+            f.seek(-1, 1)
+            f.write(bytes([byte ^ 1]))
+        slices = self.export(code=3).slices()
+        self.assertTrue(1000 < len(slices) < 60000, len(slices))
+        self.assertEqual(slices[-1][2].args["last tick"], 90000)
 
     def test_empty(self):
         Script(1).write(HAND_MADE, self.dir)
