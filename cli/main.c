@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/help.h"
 #include "cli/qemu_args.h"
 #include "pipeline/manifest.h"
 
@@ -35,7 +36,8 @@ static const char usage[] =
     "      --session FILE                 its shared memory, if not found in /dev/shm\n"
     "  skein export --perfetto FILE [--from S] [--to S] DIR   a trace for ui.perfetto.dev\n"
     "  skein timeline -o FILE.html [--from S] [--to S] DIR    a page that shows it in any browser\n"
-    "  skein help | --version\n"
+    "  skein completion bash              a script that completes skein's command lines\n"
+    "  skein help [VERB] | --version      this; VERB --help is the same as help VERB\n"
     "\n"
     "record, replay and verify take --qemu PATH (or SKEIN_QEMU) and --verbose (QEMU's own\n"
     "messages); all verbs take --json[=FILE]; record, replay and recover take --quiet.\n"
@@ -62,18 +64,31 @@ static const struct verb verbs[] = {
     {"recover", skein_cmd_recover},
     {"export", skein_cmd_export},
     {"timeline", skein_cmd_timeline},
+    {"completion", skein_cmd_completion},
     /* clang-format on */
 };
+
+static bool asks_for_help(const char *word) {
+    return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int help(const char *verb) {
+    const char *text = verb != NULL ? skein_help_find(verb) : usage;
+    if (text == NULL)
+        return skein_fail(SKEIN_EXIT_USAGE, "no help on %s (see skein help)", verb);
+    fputs(text, stdout);
+    return SKEIN_EXIT_OK;
+}
 
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     if (argc < 2)
         return skein_fail(SKEIN_EXIT_USAGE, "what shall it do? See skein help");
     const char *word = argv[1];
-    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-        fputs(usage, stdout);
-        return SKEIN_EXIT_OK;
-    }
+    if (asks_for_help(word))
+        return help(argv[2]);
+    if (argc == 3 && asks_for_help(argv[2]) && *argv[2] == '-')
+        return help(word);
     if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
         printf("skein %s (recording format %u)\n", SKEIN_VERSION, SKEIN_FORMAT_VERSION);
         return SKEIN_EXIT_OK;

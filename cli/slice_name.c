@@ -70,7 +70,7 @@ static void feed_vcpu(const struct skein_slice_name *t, struct stay *s,
     size_t tail_bytes;
     if (rec->kind != SKEIN_ENTRY && rec->kind != SKEIN_INTERRUPT && rec->kind != SKEIN_TOKEN)
         return;
-    if (!skein_shape_fits(rec, &tail_bytes))
+    if (!skein_shape_match(rec, &tail_bytes))
         return;
     if (rec->kind == SKEIN_TOKEN) {
         take_token(s, rec);

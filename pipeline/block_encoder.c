@@ -315,10 +315,11 @@ static int pack_and_compress(struct skein_block_encoder *e, size_t *out_bytes) {
     msg.shards = e->shard_list;
     for (uint32_t i = 0; i < e->shard_count; i++) {
         if (e->shards[i].columns.kind.len != 0) {
+            prepare_shard(&e->shards[i]);
+            /* Only now: counters on their grid may all be zeros, and must still be there. */
             if (pack_counters(e, &e->shards[i]) != 0) {
                 return -ENOMEM;
             }
-            prepare_shard(&e->shards[i]);
             e->shard_list[msg.n_shards++] = &e->shards[i].columns;
         }
     }

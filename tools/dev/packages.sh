@@ -43,6 +43,7 @@ clang-tidy            checks our code
 clang                 builds the fuzzers
 libclang-rt-14-dev    libFuzzer and the sanitizers of the fuzzers
 shellcheck            checks our scripts
+mandoc                checks our manual pages
 jq                    the tests and benchmarks read skein's JSON
 TABLE
 }
