@@ -86,7 +86,8 @@ int main(int argc, char **argv) {
     m.stats.shard_count = m.vcpu_count + 1;
     memcpy(m.uuid, "made by a hand..", sizeof(m.uuid));
     m.created_unix_ns = 1700000000ull * 1000000000;
-    struct skein_log_writer_opts opts = {.dir = argv[1], .shard_count = m.vcpu_count + 1};
+    struct skein_log_writer_opts opts = {
+        .dir = argv[1], .shard_count = m.vcpu_count + 1, .block_bytes = 16384};
     memcpy(opts.uuid, m.uuid, sizeof(opts.uuid));
     if (skein_recording_create(argv[1], &m, &err) != 0 ||
         skein_log_writer_create(&opts, &log, &err) != 0)

@@ -44,6 +44,7 @@ clang                 builds the fuzzers
 libclang-rt-14-dev    libFuzzer and the sanitizers of the fuzzers
 shellcheck            checks our scripts
 mandoc                checks our manual pages
+chromium              the tests look at the timeline's page
 jq                    the tests and benchmarks read skein's JSON
 TABLE
 }
