@@ -24,6 +24,7 @@ int skein_cmd_record(int argc, char **argv);
 int skein_cmd_replay(int argc, char **argv);
 int skein_cmd_verify(int argc, char **argv);
 int skein_cmd_info(int argc, char **argv);
+int skein_cmd_stats(int argc, char **argv);
 
 /* "skein: …" and a newline on stderr; returns the code. */
 int skein_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -25,6 +25,8 @@ static const char usage[] =
     "  skein replay DIR                   run the recording again, comparing all the way\n"
     "  skein verify DIR…                  the same, quietly: one line for each\n"
     "  skein info DIR                     what was recorded\n"
+    "  skein stats [--top N] DIR          rates, sizes, slices, hand-offs, waits; what the kernel "
+    "did\n"
     "  skein help | --version\n"
     "\n"
     "record, replay and verify take --qemu PATH (or SKEIN_QEMU) and --verbose (QEMU's own\n"
@@ -40,10 +42,8 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"record", skein_cmd_record},
-    {"replay", skein_cmd_replay},
-    {"verify", skein_cmd_verify},
-    {"info", skein_cmd_info},
+    {"record", skein_cmd_record}, {"replay", skein_cmd_replay}, {"verify", skein_cmd_verify},
+    {"info", skein_cmd_info},     {"stats", skein_cmd_stats},
 };
 
 int main(int argc, char **argv) {
