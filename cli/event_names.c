@@ -110,8 +110,9 @@ const char *skein_event_names_irq(const struct skein_event_names *n, uint32_t ve
 
 const uint64_t *skein_entry_slot(const struct skein_record *rec, uint32_t slot) {
     const struct skein_entry_payload *p = (const void *)(rec + 1);
-    if (rec->kind != SKEIN_ENTRY || slot >= SKEIN_SLOT_COUNT || !skein_shape_fits(rec) ||
-        (p->mask >> slot & 1) == 0)
+    size_t tail_bytes;
+    if (rec->kind != SKEIN_ENTRY || slot >= SKEIN_SLOT_COUNT ||
+        !skein_shape_match(rec, &tail_bytes) || (p->mask >> slot & 1) == 0)
         return NULL;
     return &p->slot[__builtin_popcountll(p->mask & ((1ull << slot) - 1))];
 }

@@ -140,10 +140,11 @@ static void *pack(void *opaque) {
     struct record_run *r = opaque;
     r->packed = skein_snapshot_compress(r->stage.snapshot, r->dir, &r->manifest.snapshot,
                                         &r->manifest.snapshot_raw_bytes, &r->pack_error);
-    unlink(r->stage.snapshot);
     fill_tsc(r);
     if (r->packed == 0) /* so that it can be replayed, as far as it goes, should we be killed */
         r->packed = skein_manifest_write(r->dir, &r->manifest, &r->pack_error);
+    if (r->packed == 0)
+        unlink(r->stage.snapshot);
     return NULL;
 }
 
@@ -283,11 +284,15 @@ static int finish(struct record_run *r, struct skein_error *err) {
         return skein_error_set(err, -ENOMEM, "out of memory");
     skein_collector_poll(r->collector, status);
     fill_end(r, status);
+    /* What could not be written is in the shards still. */
+    r->stage.keep = status->state == SKEIN_COLLECTOR_FAILED || r->packed != 0;
     free(status);
     char log[PATH_MAX + 64];
     snprintf(log, sizeof(log), "%s/qemu.log", r->dir);
     skein_stage_keep_log(&r->stage, log);
-    return skein_manifest_write(r->dir, &r->manifest, err);
+    int ret = skein_manifest_write(r->dir, &r->manifest, err);
+    r->stage.keep |= ret != 0;
+    return ret;
 }
 
 static int report(const struct record_run *r) {
@@ -344,6 +349,9 @@ static int run(struct record_run *r, struct skein_error *err) {
         return explain_nothing(r);
     }
     ret = finish(r, err);
+    if (r->stage.keep)
+        fprintf(stderr, "skein: what is in no file yet is kept in memory: skein recover %s\n",
+                r->opts->dir);
     return ret != 0 ? skein_fail(SKEIN_EXIT_INCOMPLETE, "%s", err->text) : report(r);
 }
 

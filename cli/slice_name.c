@@ -67,9 +67,10 @@ static void take_interrupt(struct stay *s, const struct skein_record *rec, const
 
 static void feed_vcpu(const struct skein_slice_name *t, struct stay *s,
                       const struct skein_record *rec) {
+    size_t tail_bytes;
     if (rec->kind != SKEIN_ENTRY && rec->kind != SKEIN_INTERRUPT && rec->kind != SKEIN_TOKEN)
         return;
-    if (!skein_shape_fits(rec))
+    if (!skein_shape_match(rec, &tail_bytes))
         return;
     if (rec->kind == SKEIN_TOKEN) {
         take_token(s, rec);

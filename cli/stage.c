@@ -30,9 +30,11 @@ int skein_stage_open(struct skein_stage *s, const struct skein_session_params *p
 void skein_stage_close(struct skein_stage *s) {
     if (s->session == NULL)
         return;
-    unlink(s->snapshot);
-    unlink(s->console);
-    skein_session_unlink(s->session);
+    if (!s->keep) {
+        unlink(s->snapshot);
+        unlink(s->console);
+        skein_session_unlink(s->session);
+    }
     skein_session_close(s->session);
     s->session = NULL;
     if (s->log_fd >= 0)

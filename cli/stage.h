@@ -13,6 +13,7 @@ struct skein_stage {
     struct skein_session *session;
     char snapshot[256];
     char console[256];
+    bool keep; /* the session and the snapshot stay: skein recover needs them */
     int log_fd; /* QEMU's stdout and stderr; -1: they are shown */
 };
 
@@ -20,7 +21,7 @@ struct skein_stage {
 int skein_stage_open(struct skein_stage *s, const struct skein_session_params *params, bool verbose,
                      struct skein_error *err);
 
-/* Removes everything that it made. */
+/* Removes everything that it made, unless it is to be kept. */
 void skein_stage_close(struct skein_stage *s);
 
 /* The last line that QEMU wrote, without its program name; "" when there is none. */

@@ -5,6 +5,7 @@
 #ifndef SKEIN_PIPELINE_BLOCK_H
 #define SKEIN_PIPELINE_BLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ struct skein_block_info {
     uint64_t slices; /* TOKEN events before this block */
     uint64_t clock[SKEIN_MAX_SHARDS];
     uint64_t clock_after[SKEIN_MAX_SHARDS];
+    bool gap; /* recovered, and events before it are missing */
 };
 
 struct skein_block_encoder;

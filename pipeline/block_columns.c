@@ -55,6 +55,29 @@ static bool find_slot(struct skein_shard_columns *c, const struct skein_wire_fie
     return true;
 }
 
+static bool set_number(struct skein_shard_columns *c, size_t offset,
+                       const struct skein_wire_field *field) {
+    const uint32_t value = (uint32_t)field->value;
+
+    if (field->type != SKEIN_WIRE_VARINT || field->value > UINT32_MAX) {
+        return false;
+    }
+    switch (offset) {
+    case offsetof(Skein__ShardColumns, tsc_step):
+        c->counters.step = value;
+        break;
+    case offsetof(Skein__ShardColumns, tsc_shift):
+        c->counters.shift = value;
+        break;
+    case offsetof(Skein__ShardColumns, tsc_phase):
+        c->counters.phase = value;
+        break;
+    default: /* the shard's number: find_number() */
+        break;
+    }
+    return true;
+}
+
 static bool find_column(struct skein_shard_columns *c, const struct skein_wire_field *field) {
     const ProtobufCFieldDescriptor *known =
         field->number <= UINT32_MAX
@@ -62,8 +85,11 @@ static bool find_column(struct skein_shard_columns *c, const struct skein_wire_f
                                                       (unsigned)field->number)
             : NULL;
 
-    if (known == NULL || known->type == PROTOBUF_C_TYPE_UINT32) {
-        return true; /* of a later version; the shard's number */
+    if (known == NULL) {
+        return true; /* of a later version */
+    }
+    if (known->type == PROTOBUF_C_TYPE_UINT32) {
+        return set_number(c, known->offset, field);
     }
     if (known->type == PROTOBUF_C_TYPE_MESSAGE) {
         return find_slot(c, field);
@@ -109,9 +135,10 @@ static bool find_shard(struct skein_block_columns *columns,
             return false;
         }
     }
-    return c->column[SKEIN_COLUMN_FLAGS].end == NULL ||
-           skein_wire_left(&c->column[SKEIN_COLUMN_FLAGS]) ==
-               skein_wire_left(&c->column[SKEIN_COLUMN_KIND]);
+    return (c->counters.step == 0 || skein_tsc_grid_valid(c->counters)) &&
+           (c->column[SKEIN_COLUMN_FLAGS].end == NULL ||
+            skein_wire_left(&c->column[SKEIN_COLUMN_FLAGS]) ==
+                skein_wire_left(&c->column[SKEIN_COLUMN_KIND]));
 }
 
 bool skein_block_columns_find(struct skein_block_columns *columns, const uint8_t *packed,

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "pipeline/event.h"
+#include "pipeline/tsc_grid.h"
 #include "pipeline/wire.h"
 #include "proto/skein.pb-c.h"
 
@@ -19,10 +20,13 @@
 #define SKEIN_COLUMN_FLAGS (offsetof(Skein__ShardColumns, flags) / 8)
 #define SKEIN_COLUMN_RAW_SIZE (offsetof(Skein__ShardColumns, n_raw_size) / 8)
 #define SKEIN_COLUMN_RAW (offsetof(Skein__ShardColumns, raw) / 8)
+#define SKEIN_COLUMN_TSC_LOW (offsetof(Skein__ShardColumns, tsc_low) / 8)
+#define SKEIN_COLUMN_TSC_REST (offsetof(Skein__ShardColumns, n_tsc_rest) / 8)
 
 /* A column that is absent or empty: NULL and NULL. */
 struct skein_shard_columns {
     bool present;
+    struct skein_tsc_grid counters; /* step 0: on no grid */
     struct skein_wire column[SKEIN_COLUMN_COUNT];
     struct skein_wire slot[SKEIN_SLOT_COUNT];
 };

@@ -20,6 +20,7 @@
 struct shard_decoder {
     struct skein_shard_columns *columns; /* each column from its first value not taken */
     struct skein_series series;
+    struct skein_tsc_unpacker counters;
 };
 
 struct decoder {
@@ -88,6 +89,22 @@ static ALWAYS_INLINE bool take_tail(struct shard_decoder *s, const struct skein_
     }
 }
 
+/* A counter on a grid; the value is that of its column. */
+static bool take_counter(struct shard_decoder *s, uint64_t value, uint64_t *tsc) {
+    struct skein_wire *columns = s->columns->column;
+    uint64_t rest;
+    uint8_t low;
+
+    if (!s->counters.begun) {
+        skein_tsc_unpack_first(&s->counters, value);
+        *tsc = value;
+        return true;
+    }
+    return take_bytes(&columns[SKEIN_COLUMN_TSC_LOW], 1, &low) &&
+           take(&columns[SKEIN_COLUMN_TSC_REST], SKEIN_PACK_SINT64, &rest) &&
+           skein_tsc_unpack_next(&s->counters, value, low, rest, tsc);
+}
+
 /* The columns of one kind while some events of it are decoded: copies, for registers to hold. */
 struct kind_columns {
     struct skein_wire arg;
@@ -114,6 +131,13 @@ static ALWAYS_INLINE size_t decode_shaped(const struct decoder *d, struct shard_
     for (uint8_t i = 0; i < shape->word_count; i++) {
         if (!take(&c->word[i], shape->word[i].packing, &value)) {
             return 0;
+        }
+        if (shape->word[i].coding == SKEIN_CODE_VALUE && s->counters.grid.step != 0 &&
+            (ctx.arg & 0xff) == SKEIN_VALUE_TSC) {
+            if (!take_counter(s, value, &words[i])) {
+                return 0;
+            }
+            continue;
         }
         words[i] = skein_word_decode(&ctx, shape->word[i].coding, value);
     }
@@ -252,6 +276,7 @@ static bool decode_events(struct decoder *d, struct skein_block_columns *columns
 
     for (uint32_t i = 0; i < columns->shard_count; i++) {
         d->shards[i].columns = &columns->shards[i];
+        d->shards[i].counters.grid = columns->shards[i].counters;
     }
     while (columns->run_shard.at != columns->run_shard.end) {
         if (!skein_wire_varint(&columns->run_shard, &shard) || shard >= columns->shard_count ||

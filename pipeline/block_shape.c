@@ -8,7 +8,7 @@ const struct skein_shape *skein_shape_of(uint8_t kind) {
     return kind != SKEIN_PAD && kind < SKEIN_KIND_COUNT ? &skein_shapes[kind] : NULL;
 }
 
-bool skein_shape_fits(const struct skein_record *rec) {
+bool skein_shape_match(const struct skein_record *rec, size_t *tail_bytes) {
     const struct skein_shape *shape = skein_shape_of(rec->kind);
     const uint8_t *payload = (const uint8_t *)(rec + 1);
     const size_t payload_bytes = rec->size_bytes - sizeof(*rec);
@@ -19,6 +19,10 @@ bool skein_shape_fits(const struct skein_record *rec) {
         return false;
     }
     fixed = 8u * shape->word_count;
+    *tail_bytes = 0;
+    if (shape->tail == SKEIN_TAIL_NONE) {
+        return payload_bytes == fixed;
+    }
     memcpy(words, payload, fixed);
     if (!skein_shape_tail_bytes(shape, rec->arg, words, &tail) ||
         payload_bytes != fixed + ((tail + 7) & ~(size_t)7)) {
@@ -29,5 +33,6 @@ bool skein_shape_fits(const struct skein_record *rec) {
             return false;
         }
     }
+    *tail_bytes = tail;
     return true;
 }

@@ -169,7 +169,16 @@ static inline bool skein_shape_tail_bytes(const struct skein_shape *shape, uint3
     }
 }
 
-/* The record has the shape of its kind: columns give back the same bytes. */
-bool skein_shape_fits(const struct skein_record *rec);
+/*
+ * The record has the shape of its kind: columns give back the same bytes. Then *tail_bytes is what
+ * follows its words, without padding.
+ */
+bool skein_shape_match(const struct skein_record *rec, size_t *tail_bytes);
+
+static inline bool skein_shape_fits(const struct skein_record *rec) {
+    size_t tail_bytes;
+
+    return skein_shape_match(rec, &tail_bytes);
+}
 
 #endif

@@ -33,6 +33,14 @@ static int open_shards(struct skein_collector *c, struct skein_error *err) {
     return 0;
 }
 
+/* Of the parameters only, so that blocks are the same on every run. */
+static uint64_t choose_block_bytes(const struct skein_collector *c, uint64_t wanted) {
+    const uint64_t most = c->header->ring_bytes / SKEIN_COLLECTOR_BLOCK_SHARE;
+
+    wanted = wanted != 0 ? wanted : SKEIN_LOG_BLOCK_BYTES;
+    return wanted < most ? wanted : most;
+}
+
 static int prepare(struct skein_collector *c, const struct skein_collector_opts *opts,
                    struct skein_error *err) {
     struct skein_log_writer_opts log = {
@@ -40,7 +48,7 @@ static int prepare(struct skein_collector *c, const struct skein_collector_opts 
         .shard_count = c->shard_count,
         .durability = opts->durability,
         .zstd_level = opts->zstd_level,
-        .block_bytes = opts->block_bytes,
+        .block_bytes = c->block_bytes,
         .segment_bytes = opts->segment_bytes,
     };
     int rc;
@@ -118,6 +126,7 @@ int skein_collector_start(const struct skein_collector_opts *opts, struct skein_
     c->session = opts->session;
     c->header = skein_session_header(opts->session);
     c->shard_count = c->header->shard_count;
+    c->block_bytes = choose_block_bytes(c, opts->block_bytes);
     skein_process_watch_init(&c->watch);
     if (opts->qemu_pid != 0) {
         skein_process_watch_set(&c->watch, opts->qemu_pid);

@@ -1,7 +1,9 @@
 /*
  * The collector: drains the shards of a recording session (one thread per NUMA node), merges them
  * into the canonical order and writes segments. It runs in threads of its own; QEMU's death ends
- * it like a stop, and everything published until then is kept.
+ * it like a stop, and everything published until then is kept. A shard's ring is given back to its
+ * writer only when its events are written to a file, so that the death of the collector loses
+ * nothing either: `skein recover` finds in the session what is in no file yet.
  */
 #ifndef SKEIN_PIPELINE_COLLECTOR_H
 #define SKEIN_PIPELINE_COLLECTOR_H
@@ -26,7 +28,7 @@ struct skein_collector_opts {
     pid_t qemu_pid;  /* 0: as QEMU writes it into the session's header */
     enum skein_durability durability;
     int zstd_level;         /* 0: the default */
-    uint64_t block_bytes;   /* raw bytes per block; 0: the default (512 KiB) */
+    uint64_t block_bytes;   /* raw bytes per block; 0: 1 MiB; at most a quarter of a ring */
     uint64_t segment_bytes; /* raw bytes per segment; 0: the default (64 MiB) */
 };
 

@@ -1,7 +1,19 @@
 /*
- * The inside of the collector. Drain threads take records out of the shards and put them, as
+ * The inside of the collector. Drain threads copy records out of the shards and put them, as
  * chunks, into the inbox; the merger thread takes them from there. Everything that both touch is
  * under `lock`.
+ *
+ * Nothing that is published may live in this process alone: it can be killed. So a shard's ring
+ * keeps what was copied until the merger has seen it written to a segment file; only then does the
+ * drain thread give the room back. At every moment each published event is in a ring or in a file.
+ *
+ * No writer waits for ever. Let e be the first event in canonical order that the block encoder does
+ * not hold, and s its shard. Whatever s logged before e is in a file or in the block being filled,
+ * which is less than SKEIN_COLLECTOR_BLOCK_SHARE of the ring; what is written but not yet given
+ * back is less than one mark (collector_drain.c). The rest of the ring has room for the largest
+ * pad and record, so the writer of s can append and publish e, whatever the other shards do. An
+ * order that names events which never come has no such e: collector_merge.c takes what is ready
+ * once a ring is full, and gives up when nothing is.
  */
 #ifndef SKEIN_PIPELINE_COLLECTOR_PRIVATE_H
 #define SKEIN_PIPELINE_COLLECTOR_PRIVATE_H
@@ -19,8 +31,8 @@
 
 /* What may wait in memory while the merger is behind, before the shards are left to fill up. */
 #define SKEIN_COLLECTOR_BUFFER_BYTES (64ull << 20)
-/* What may wait while events that must come first have not arrived; then order is forced. */
-#define SKEIN_COLLECTOR_FORCE_BYTES (1024ull << 20)
+/* A block is at most this part of a ring, so that a ring is never full of one open block. */
+#define SKEIN_COLLECTOR_BLOCK_SHARE 4u
 
 struct skein_inbox {
     struct skein_chunk *first, *last;
@@ -41,6 +53,7 @@ struct skein_collector {
     struct skein_session *session;
     struct skein_session_header *header;
     uint32_t shard_count;
+    uint64_t block_bytes; /* raw */
     struct skein_topology *topology;
     uint32_t drain_count;
     struct skein_drain *drains;
@@ -53,6 +66,7 @@ struct skein_collector {
     struct skein_order *order;
     struct skein_log_writer *log;
     struct skein_process_watch watch;
+    uint64_t stuck_since_ns; /* nothing can come next and a ring is full; 0: not so */
     uint8_t last_kind[SKEIN_MAX_SHARDS];
 
     pthread_mutex_t lock;
@@ -61,9 +75,11 @@ struct skein_collector {
     pthread_cond_t done;    /* status.state is final */
     struct skein_inbox inbox[SKEIN_MAX_SHARDS];
     uint64_t inbox_bytes;
-    uint64_t order_bytes; /* in `order`, as the merger last said */
-    bool starved;         /* the merger can do nothing with what it has */
-    bool ending;          /* stop, or QEMU is dead: take what is published, then end */
+    uint64_t order_bytes;               /* in `order`, as the merger last said */
+    uint64_t written[SKEIN_MAX_SHARDS]; /* each shard's last tick that is in a file */
+    bool full;    /* all of a ring was taken, and it may have no room for the next record */
+    bool starved; /* the merger can do nothing with what it has */
+    bool ending;  /* stop, or QEMU is dead: take what is published, then end */
     bool joined;
     struct skein_collector_status status;
 };

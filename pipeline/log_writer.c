@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "pipeline/block.h"
-#include "pipeline/segment.h"
 
-#define BLOCK_BYTES (512ull << 10)
 #define SEGMENT_BYTES (64ull << 20)
 
 struct skein_log_writer {
@@ -17,6 +15,8 @@ struct skein_log_writer {
     struct skein_segment_writer *segment; /* NULL between segments */
     uint64_t segment_number;              /* of the last one begun */
     uint64_t segment_raw_bytes;
+    bool gap; /* before the next segment */
+    uint64_t written[SKEIN_MAX_SHARDS];
     struct skein_stats segment_stats;
     struct skein_stats stats;
 };
@@ -32,7 +32,7 @@ int skein_log_writer_create(const struct skein_log_writer_opts *opts, struct ske
     }
     w->opts = *opts;
     w->opts.dir = w->dir;
-    w->opts.block_bytes = opts->block_bytes != 0 ? opts->block_bytes : BLOCK_BYTES;
+    w->opts.block_bytes = opts->block_bytes != 0 ? opts->block_bytes : SKEIN_LOG_BLOCK_BYTES;
     w->opts.segment_bytes = opts->segment_bytes != 0 ? opts->segment_bytes : SEGMENT_BYTES;
     w->stats.shard_count = opts->shard_count;
     if (w->opts.block_bytes > SKEIN_BLOCK_RAW_MAX / 2) {
@@ -52,6 +52,13 @@ int skein_log_writer_create(const struct skein_log_writer_opts *opts, struct ske
     return 0;
 }
 
+void skein_log_writer_seek(struct skein_log_writer *w, const struct skein_segment_start *start) {
+    skein_block_encoder_seek(w->encoder, start->clock, start->slices);
+    memcpy(w->written, start->clock, sizeof(w->written));
+    w->segment_number = start->number - 1;
+    w->gap = start->gap;
+}
+
 /* Begins the segment that the encoder's block will be the first of. */
 static int begin_segment(struct skein_log_writer *w, struct skein_error *err) {
     const struct skein_block_info *info = skein_block_encoder_info(w->encoder);
@@ -59,8 +66,10 @@ static int begin_segment(struct skein_log_writer *w, struct skein_error *err) {
         .number = ++w->segment_number,
         .shard_count = w->opts.shard_count,
         .slices = info->slices,
+        .gap = w->gap,
     };
 
+    w->gap = false;
     memcpy(start.uuid, w->opts.uuid, sizeof(start.uuid));
     memcpy(start.clock, info->clock, sizeof(start.clock));
     w->segment_stats = (struct skein_stats){.shard_count = w->opts.shard_count};
@@ -90,7 +99,11 @@ static int write_block(struct skein_log_writer *w, struct skein_error *err) {
         return skein_error_sys(err, rc, "cannot encode a block");
     }
     w->segment_raw_bytes += info.raw_bytes;
-    return skein_segment_writer_block(w->segment, &info, data, data_bytes, err);
+    rc = skein_segment_writer_block(w->segment, &info, data, data_bytes, err);
+    if (rc == 0) {
+        memcpy(w->written, info.clock_after, sizeof(w->written));
+    }
+    return rc;
 }
 
 int skein_log_writer_add(struct skein_log_writer *w, uint32_t shard, const struct skein_record *rec,
@@ -126,6 +139,10 @@ int skein_log_writer_finish(struct skein_log_writer *w, struct skein_error *err)
 
 const struct skein_stats *skein_log_writer_stats(const struct skein_log_writer *w) {
     return &w->stats;
+}
+
+const uint64_t *skein_log_writer_written(const struct skein_log_writer *w) {
+    return w->written;
 }
 
 void skein_log_writer_free(struct skein_log_writer *w) {

@@ -13,6 +13,7 @@
 #include "pipeline/file.h"
 #include "pipeline/frame.h"
 #include "pipeline/stats_proto.h"
+#include "pipeline/test_point.h"
 #include "proto/skein.pb-c.h"
 
 #define MANIFEST_MAX_BYTES (16u << 20)
@@ -66,6 +67,7 @@ static void to_message(struct skein_manifest *m, struct manifest_message *to) {
     msg->token_wait_ns = m->token_wait_ns;
     msg->ring_waits = m->ring_waits;
     msg->ring_wait_ns = m->ring_wait_ns;
+    msg->loss = m->loss;
     skein_stats_to_message(&m->stats, &to->stats);
     msg->stats = &to->stats.stats;
 }
@@ -115,6 +117,7 @@ static int from_message(const Skein__Manifest *msg, struct skein_manifest *m) {
     m->token_wait_ns = msg->token_wait_ns;
     m->ring_waits = msg->ring_waits;
     m->ring_wait_ns = msg->ring_wait_ns;
+    m->loss = msg->loss;
     skein_stats_from_message(msg->stats, &m->stats);
     return 0;
 }
@@ -126,7 +129,9 @@ static int write_new(const char *path, const uint8_t *bytes, size_t n) {
     if (fd < 0) {
         return -errno;
     }
+    SKEIN_TEST_POINT("manifest.created");
     rc = skein_file_write(fd, bytes, n);
+    SKEIN_TEST_POINT("manifest.written");
     if (rc == 0 && fsync(fd) != 0) {
         rc = -errno;
     }
@@ -155,6 +160,7 @@ int skein_manifest_write(const char *dir, const struct skein_manifest *manifest,
     if (rc == 0 && rename(draft, path) != 0) {
         rc = -errno;
     }
+    SKEIN_TEST_POINT("manifest.renamed");
     if (rc == 0) {
         rc = skein_file_sync_parent(path);
     }

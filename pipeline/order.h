@@ -37,6 +37,12 @@ struct skein_order;
 int skein_order_create(uint32_t shard_count, struct skein_order **out);
 void skein_order_free(struct skein_order *order);
 
+/*
+ * Goes on behind events that another order has given out: the last tick of each shard, and whose
+ * the last event was (SKEIN_SHARD_NONE: nobody knows). Nothing may be pushed yet.
+ */
+void skein_order_seek(struct skein_order *order, const uint64_t *clock, uint32_t last_shard);
+
 /* The next records of a shard. The chunk (not empty, its records valid) is the order's now. */
 void skein_order_push(struct skein_order *order, uint32_t shard, struct skein_chunk *chunk);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pipeline/block_cache.h"
+#include "pipeline/block_plan.h"
 #include "pipeline/reader_shared.h"
 #include "pipeline/recording_private.h"
 
@@ -22,6 +23,7 @@ struct skein_reader {
     const struct skein_block *block;
     uint32_t at, end; /* in the block's events, or in by_shard */
     uint64_t clock[SKEIN_MAX_SHARDS];
+    const struct skein_block_plan *plan; /* NULL: all blocks */
 };
 
 int skein_reader_open_shared(struct skein_recording *rec, struct skein_block_cache *cache,
@@ -120,7 +122,8 @@ static int next_block_in(struct skein_reader *r, struct skein_segment *seg,
                          struct skein_error *err) {
     while (r->index < seg->block_count) {
         const size_t i = r->index++;
-        if (!wanted(r, &seg->blocks[i].info)) {
+        if (!wanted(r, &seg->blocks[i].info) ||
+            (r->plan != NULL && !skein_block_plan_has(r->plan, r->segment, i))) {
             continue;
         }
         int rc = skein_block_cache_get(r->cache, r->segment, i, &r->block, err);
@@ -191,4 +194,8 @@ void skein_reader_close(struct skein_reader *r) {
         skein_block_cache_free(r->cache);
     }
     free(r);
+}
+
+void skein_reader_follow(struct skein_reader *r, const struct skein_block_plan *plan) {
+    r->plan = plan;
 }

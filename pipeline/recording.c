@@ -70,11 +70,21 @@ static int compare_names(const struct dirent **a, const struct dirent **b) {
     return x != y ? (x < y ? -1 : 1) : strcmp((*a)->d_name, (*b)->d_name);
 }
 
+static bool clock_reached(const uint64_t *clock, const uint64_t *other, uint32_t shard_count) {
+    for (uint32_t i = 0; i < shard_count; i++) {
+        if (other[i] < clock[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Whether the segment just read follows the ones before it. */
 static int check_chain(const struct skein_recording *rec, const struct skein_segment *seg,
                        uint64_t number, struct skein_error *err) {
     static const uint64_t zeros[SKEIN_MAX_SHARDS];
-    const bool strict = rec->mode == SKEIN_READ_STRICT;
+    /* Recovery has said that something is missing there; then it is no damage. */
+    const bool strict = rec->mode == SKEIN_READ_STRICT && !seg->start.gap;
     const uint64_t *before = zeros;
     uint64_t last = 0;
 
@@ -90,7 +100,8 @@ static int check_chain(const struct skein_recording *rec, const struct skein_seg
         return skein_error_set(err, -EBADMSG, "segment %" PRIu64 " of %s is missing", last + 1,
                                rec->dir);
     }
-    if (strict && memcmp(seg->start.clock, before, seg->start.shard_count * 8) != 0) {
+    if ((strict && memcmp(seg->start.clock, before, seg->start.shard_count * 8) != 0) ||
+        (seg->start.gap && !clock_reached(before, seg->start.clock, seg->start.shard_count))) {
         return skein_error_set(err, -EBADMSG, "segment %s does not follow the one before it",
                                seg->path);
     }

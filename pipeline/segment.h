@@ -27,6 +27,7 @@ struct skein_segment_start {
     uint32_t shard_count;
     uint64_t clock[SKEIN_MAX_SHARDS]; /* last ticks before it */
     uint64_t slices;                  /* TOKEN events before it */
+    bool gap;                         /* recovered, and events before it are missing */
 };
 
 struct skein_segment_writer;

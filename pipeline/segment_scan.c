@@ -91,6 +91,7 @@ static int read_start(struct scan *s, struct skein_error *err) {
         start->number = msg->segment;
         start->shard_count = msg->shard_count;
         start->slices = msg->slices;
+        start->gap = msg->gap;
         s->at = bytes;
         s->first_block = bytes;
     }
@@ -121,7 +122,8 @@ static int add_block(struct scan *s, const Skein__BlockHeader *msg, uint64_t dat
         .info = {.events = msg->events,
                  .raw_bytes = msg->raw_bytes,
                  .packed_bytes = msg->packed_bytes,
-                 .slices = msg->slices},
+                 .slices = msg->slices,
+                 .gap = msg->gap},
     };
     memcpy(b->info.clock, msg->clock, msg->n_clock * 8);
     memcpy(b->info.clock_after, msg->clock_after, msg->n_clock_after * 8);
@@ -135,8 +137,9 @@ static bool clocks_fit(const struct scan *s, const Skein__BlockHeader *msg) {
     uint64_t events = 0;
 
     for (uint32_t i = 0; i < s->seg->start.shard_count; i++) {
-        const bool follows = s->mode == SKEIN_READ_SALVAGE ? msg->clock[i] >= s->clock[i]
-                                                           : msg->clock[i] == s->clock[i];
+        const bool follows = s->mode == SKEIN_READ_SALVAGE || msg->gap
+                                 ? msg->clock[i] >= s->clock[i]
+                                 : msg->clock[i] == s->clock[i];
         if (!follows || msg->clock_after[i] < msg->clock[i]) {
             return false;
         }
@@ -219,11 +222,12 @@ static bool footer_consistent(const struct scan *s, const Skein__SegmentFooter *
         return false;
     }
     for (uint32_t i = 0; i < start->shard_count; i++) {
-        if (msg->clock[i] < start->clock[i] ||
-            msg->clock[i] - start->clock[i] != skein_stats_shard(stats, i)) {
+        const uint64_t n = skein_stats_shard(stats, i);
+        if (msg->clock[i] < start->clock[i] || n > msg->clock[i] - start->clock[i] ||
+            (!msg->gap && n != msg->clock[i] - start->clock[i])) {
             return false;
         }
-        events += msg->clock[i] - start->clock[i];
+        events += n;
     }
     return events == skein_stats_events(stats);
 }

@@ -11,6 +11,7 @@
 #include "pipeline/frame.h"
 #include "pipeline/segment.h"
 #include "pipeline/stats_proto.h"
+#include "pipeline/test_point.h"
 #include "proto/skein.pb-c.h"
 
 struct skein_segment_writer {
@@ -21,6 +22,7 @@ struct skein_segment_writer {
     uint64_t clock[SKEIN_MAX_SHARDS];
     uint64_t *block_offset;
     size_t block_count, block_capacity;
+    bool gap;      /* a block has one */
     char *partial; /* the file's name until it is sealed */
     char *sealed;
 };
@@ -55,6 +57,7 @@ static int write_header(struct skein_segment_writer *w, struct skein_error *err)
     msg.n_clock = w->start.shard_count;
     msg.clock = w->start.clock;
     msg.slices = w->start.slices;
+    msg.gap = w->start.gap;
     return write_frame(w, SKEIN_FRAME_SEGMENT, &msg.base, err);
 }
 
@@ -88,8 +91,10 @@ int skein_segment_writer_open(const char *dir, const struct skein_segment_start 
         skein_error_set(err, rc, "out of memory");
     } else {
         w->fd = open(w->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        SKEIN_TEST_POINT("segment_writer.created");
         rc = w->fd < 0 ? skein_error_sys(err, -errno, "cannot create %s", w->partial)
                        : write_header(w, err);
+        SKEIN_TEST_POINT("segment_writer.header_written");
     }
     if (rc != 0) {
         skein_segment_writer_abandon(w);
@@ -132,6 +137,7 @@ static int write_block_header(struct skein_segment_writer *w, const struct skein
     msg.n_clock_after = w->start.shard_count;
     msg.clock_after = copy.clock_after;
     msg.slices = info->slices;
+    msg.gap = info->gap;
     return write_frame(w, SKEIN_FRAME_BLOCK, &msg.base, err);
 }
 
@@ -146,7 +152,9 @@ int skein_segment_writer_block(struct skein_segment_writer *w, const struct skei
     if (rc != 0) {
         return rc;
     }
+    SKEIN_TEST_POINT("segment_writer.block_header_written");
     rc = skein_file_write(w->fd, data, data_bytes);
+    SKEIN_TEST_POINT("segment_writer.block_written");
     if (rc == 0 && w->durability == SKEIN_DURABILITY_BLOCK && fdatasync(w->fd) != 0) {
         rc = -errno;
     }
@@ -155,6 +163,7 @@ int skein_segment_writer_block(struct skein_segment_writer *w, const struct skei
     }
     w->offset += data_bytes;
     memcpy(w->clock, info->clock_after, sizeof(w->clock));
+    w->gap |= info->gap;
     return 0;
 }
 
@@ -177,6 +186,7 @@ static int write_footer(struct skein_segment_writer *w, struct skein_stats *stat
     msg.n_clock = w->start.shard_count;
     msg.clock = w->clock;
     msg.slices = w->start.slices + stats->slices;
+    msg.gap = w->gap;
     msg.stats = &stats_message.stats;
     rc = write_frame(w, SKEIN_FRAME_FOOTER, &msg.base, err);
     if (rc == 0 && ((rc = skein_file_write(w->fd, &footer_offset, 8)) != 0 ||
@@ -192,12 +202,15 @@ int skein_segment_writer_seal(struct skein_segment_writer *w, struct skein_stats
     const bool durable = w->durability != SKEIN_DURABILITY_NONE;
     int rc = write_footer(w, stats, err);
 
+    SKEIN_TEST_POINT("segment_writer.footer_written");
     if (rc == 0 && durable && fsync(w->fd) != 0) {
         rc = write_error(w, -errno, err);
     }
+    SKEIN_TEST_POINT("segment_writer.synced");
     if (rc == 0 && rename(w->partial, w->sealed) != 0) {
         rc = skein_error_sys(err, -errno, "cannot rename %s", w->partial);
     }
+    SKEIN_TEST_POINT("segment_writer.renamed");
     if (rc == 0 && durable && (rc = skein_file_sync_parent(w->sealed)) != 0) {
         skein_error_sys(err, rc, "cannot sync the directory of %s", w->sealed);
     }

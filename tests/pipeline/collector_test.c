@@ -240,6 +240,82 @@ Test(collector, stop_ends_a_recording_that_goes_on, .timeout = 60) {
     history_free(&h);
 }
 
+static void nap_ms(long ms) {
+    const struct timespec ts = {.tv_nsec = ms * 1000000};
+
+    nanosleep(&ts, NULL);
+}
+
+/* Whether the shard's ring holds nothing that its writer may not overwrite. */
+static bool ring_is_free(struct skein_session *session, uint32_t shard) {
+    struct skein_shard_reader r;
+    size_t bytes;
+    void *mem = skein_session_shard(session, shard, &bytes);
+    uint64_t cursor;
+    bool bad;
+
+    cr_assert_eq(skein_shard_reader_open(&r, mem, bytes), 0);
+    cursor = r.tail;
+    return skein_shard_peek(&r, &cursor, &bad) == NULL;
+}
+
+Test(collector, a_ring_is_given_back_when_its_events_are_in_a_file, .timeout = 60) {
+    struct history h = history_make(12, 2, 400, 0);
+    const struct skein_manifest m = fixture_manifest(2);
+    struct skein_session *session = fixture_session(&m, SKEIN_MODE_RECORD);
+    struct skein_collector_status status = {0};
+    char dir[256];
+
+    fixture_dir(dir);
+    cr_assert_eq(skein_recording_create(dir, &m, NULL), 0);
+    struct skein_collector *c = start(session, dir, getpid());
+    /* Less than a block: it is copied at once, and stays in the rings as well. */
+    write_all(&h, session, 1, 60, 0);
+    while (status.drained_bytes == 0 || status.buffered_bytes != 0) {
+        nap_ms(1);
+        skein_collector_poll(c, &status);
+    }
+    nap_ms(5);
+    cr_assert_not(ring_is_free(session, 0));
+    cr_assert_not(ring_is_free(session, 1));
+    skein_collector_stop(c);
+    cr_assert(ring_is_free(session, 0));
+    cr_assert(ring_is_free(session, 1));
+    skein_collector_free(c);
+    cr_assert_eq(check_recorded(dir, &h), 60);
+    skein_session_close(session);
+    fixture_remove(dir);
+    history_free(&h);
+}
+
+/* No recorder of ours writes that: one shard without a token, while the other says nothing. */
+Test(collector, a_history_without_tokens_does_not_stand_still, .timeout = 60) {
+    const struct skein_manifest m = fixture_manifest(2);
+    struct skein_session *session = fixture_session(&m, SKEIN_MODE_RECORD);
+    struct skein_collector_status status;
+    struct skein_shard_writer w;
+    char dir[256];
+    size_t bytes;
+    void *mem = skein_session_shard(session, 0, &bytes);
+
+    fixture_dir(dir);
+    cr_assert_eq(skein_recording_create(dir, &m, NULL), 0);
+    struct skein_collector *c = start(session, dir, getpid());
+    cr_assert_eq(skein_shard_writer_open(&w, mem, bytes), 0);
+    w.on_full = keep_waiting;
+    for (uint64_t i = 0; i < 20000; i++) {
+        cr_assert_eq(skein_shard_append(&w, SKEIN_MARK, 0, 0, &i, sizeof(i)), i + 1);
+    }
+    skein_shard_publish(&w);
+    skein_collector_stop(c);
+    skein_collector_poll(c, &status);
+    cr_assert_eq(status.state, SKEIN_COLLECTOR_DONE);
+    cr_assert_eq(skein_stats_events(&status.stats), 20000);
+    skein_collector_free(c);
+    skein_session_close(session);
+    fixture_remove(dir);
+}
+
 Test(collector, a_disk_that_fails_is_reported, .timeout = 60) {
     struct history h = history_make(8, 2, 5000, 1);
     const struct skein_manifest m = fixture_manifest(2);

@@ -27,7 +27,7 @@ libglib2.0-dev        QEMU's base library
 libpixman-1-dev       QEMU's display
 libfdt-dev            QEMU's device trees
 libslirp-dev          QEMU's user network
-zlib1g-dev            QEMU
+zlib1g-dev            QEMU; the timeline's data
 flex                  QEMU's build
 bison                 QEMU's build
 patch                 applies our patches to QEMU
@@ -43,6 +43,7 @@ clang-tidy            checks our code
 clang                 builds the fuzzers
 libclang-rt-14-dev    libFuzzer and the sanitizers of the fuzzers
 shellcheck            checks our scripts
+mandoc                checks our manual pages
 jq                    the tests and benchmarks read skein's JSON
 TABLE
 }
