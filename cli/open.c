@@ -23,7 +23,7 @@ static int turn_to_salvage(struct skein_opened *o, const char *why, struct skein
 }
 
 bool skein_open_readable(struct skein_opened *o, const char *verb, const char *dir) {
-    struct skein_error err = {""}, why = {""};
+    struct skein_error err = {""}, why;
     *o = (struct skein_opened){.verb = verb, .dir = dir};
     int rc = skein_recording_open(dir, SKEIN_READ_STRICT, &o->rec, &err);
     if (rc == -EBADMSG) {
