@@ -27,9 +27,10 @@ int skein_fail_option(const char *verb, char **argv, int found) {
     if (found == ':')
         return skein_fail(SKEIN_EXIT_USAGE, "%s: %s needs a value", verb, arg);
     if (optopt != 0 && arg[0] == '-' && arg[1] != '-')
-        return skein_fail(SKEIN_EXIT_USAGE, "%s: unknown option -%c (see skein help)", verb,
-                          optopt);
-    return skein_fail(SKEIN_EXIT_USAGE, "%s: unknown option %s (see skein help)", verb, arg);
+        return skein_fail(SKEIN_EXIT_USAGE, "%s: unknown option -%c (see skein help %s)", verb,
+                          optopt, verb);
+    return skein_fail(SKEIN_EXIT_USAGE, "%s: unknown option %s (see skein help %s)", verb, arg,
+                      verb);
 }
 
 static bool parse_number(const char *text, uint64_t *value, char **end) {

@@ -10,10 +10,13 @@
 
 #define SKEIN_VERSION "0.1.0"
 
-/* Of every verb. record: OK complete, FAILED nothing was recorded, INCOMPLETE QEMU died. */
+/*
+ * Of every verb. record: OK complete, FAILED nothing was recorded, INCOMPLETE QEMU died. cat, diff:
+ * INCOMPLETE something is missing from the recording, and what is there was shown or is the same.
+ */
 enum skein_exit {
-    SKEIN_EXIT_OK = 0,         /* replay: the same */
-    SKEIN_EXIT_FAILED = 1,     /* replay: diverged */
+    SKEIN_EXIT_OK = 0,         /* replay, diff: the same */
+    SKEIN_EXIT_FAILED = 1,     /* replay: diverged; diff: different */
     SKEIN_EXIT_USAGE = 2,      /* bad usage, unreadable recording, QEMU without the recorder */
     SKEIN_EXIT_INCOMPLETE = 3, /* incomplete recording; replay: the same as far as it goes */
     SKEIN_EXIT_INTERRUPTED = 130,
@@ -24,7 +27,13 @@ int skein_cmd_record(int argc, char **argv);
 int skein_cmd_replay(int argc, char **argv);
 int skein_cmd_verify(int argc, char **argv);
 int skein_cmd_info(int argc, char **argv);
+int skein_cmd_cat(int argc, char **argv);
+int skein_cmd_ls(int argc, char **argv);
+int skein_cmd_diff(int argc, char **argv);
 int skein_cmd_recover(int argc, char **argv);
+int skein_cmd_export(int argc, char **argv);
+int skein_cmd_timeline(int argc, char **argv);
+int skein_cmd_completion(int argc, char **argv);
 
 /* "skein: …" and a newline on stderr; returns the code. */
 int skein_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

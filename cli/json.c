@@ -56,3 +56,8 @@ void skein_json_bool(struct skein_json *j, const char *name, bool value) {
     begin(j, name);
     fputs(value ? "true" : "false", j->out);
 }
+
+void skein_json_raw(struct skein_json *j, const char *name, const char *json) {
+    begin(j, name);
+    fputs(json, j->out);
+}

@@ -18,5 +18,7 @@ void skein_json_string(struct skein_json *j, const char *name, const char *value
 void skein_json_u64(struct skein_json *j, const char *name, uint64_t value);
 void skein_json_f64(struct skein_json *j, const char *name, double value);
 void skein_json_bool(struct skein_json *j, const char *name, bool value);
+/* A value that is JSON already. */
+void skein_json_raw(struct skein_json *j, const char *name, const char *json);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/help.h"
 #include "cli/qemu_args.h"
 #include "pipeline/manifest.h"
 
@@ -25,9 +26,18 @@ static const char usage[] =
     "  skein replay DIR                   run the recording again, comparing all the way\n"
     "  skein verify DIR…                  the same, quietly: one line for each\n"
     "  skein info DIR                     what was recorded\n"
+    "  skein cat [OPTIONS] DIR            its events, in the order in which they happened\n"
+    "      --kind K,…, --vcpu N,…|devices, --tick A..B, --slice A..B, --time A..B\n"
+    "                                     only these (seconds since the start); --limit N\n"
+    "      --bytes                        what was read and written, in full\n"
+    "  skein ls [DIR…]                    the recordings in folders (.)\n"
+    "  skein diff A B                     where two recordings begin to differ\n"
     "  skein recover DIR|SESSION [-o OUT] what a killed recorder or a damaged disk has left\n"
     "      --session FILE                 its shared memory, if not found in /dev/shm\n"
-    "  skein help | --version\n"
+    "  skein export --perfetto FILE [--from S] [--to S] DIR   a trace for ui.perfetto.dev\n"
+    "  skein timeline -o FILE.html [--from S] [--to S] DIR    a page that shows it in any browser\n"
+    "  skein completion bash              a script that completes skein's command lines\n"
+    "  skein help [VERB] | --version      this; VERB --help is the same as help VERB\n"
     "\n"
     "record, replay and verify take --qemu PATH (or SKEIN_QEMU) and --verbose (QEMU's own\n"
     "messages); all verbs take --json[=FILE]; record, replay and recover take --quiet.\n"
@@ -42,19 +52,43 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"record", skein_cmd_record}, {"replay", skein_cmd_replay},   {"verify", skein_cmd_verify},
-    {"info", skein_cmd_info},     {"recover", skein_cmd_recover},
+    /* One to a line. */
+    /* clang-format off */
+    {"record", skein_cmd_record},
+    {"replay", skein_cmd_replay},
+    {"verify", skein_cmd_verify},
+    {"info", skein_cmd_info},
+    {"cat", skein_cmd_cat},
+    {"ls", skein_cmd_ls},
+    {"diff", skein_cmd_diff},
+    {"recover", skein_cmd_recover},
+    {"export", skein_cmd_export},
+    {"timeline", skein_cmd_timeline},
+    {"completion", skein_cmd_completion},
+    /* clang-format on */
 };
+
+static bool asks_for_help(const char *word) {
+    return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int help(const char *verb) {
+    const char *text = verb != NULL ? skein_help_find(verb) : usage;
+    if (text == NULL)
+        return skein_fail(SKEIN_EXIT_USAGE, "no help on %s (see skein help)", verb);
+    fputs(text, stdout);
+    return SKEIN_EXIT_OK;
+}
 
 int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     if (argc < 2)
         return skein_fail(SKEIN_EXIT_USAGE, "what shall it do? See skein help");
     const char *word = argv[1];
-    if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-        fputs(usage, stdout);
-        return SKEIN_EXIT_OK;
-    }
+    if (asks_for_help(word))
+        return help(argv[2]);
+    if (argc == 3 && asks_for_help(argv[2]) && *argv[2] == '-')
+        return help(word);
     if (strcmp(word, "--version") == 0 || strcmp(word, "version") == 0) {
         printf("skein %s (recording format %u)\n", SKEIN_VERSION, SKEIN_FORMAT_VERSION);
         return SKEIN_EXIT_OK;

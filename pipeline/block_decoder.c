@@ -4,112 +4,117 @@
 #include <zstd.h>
 
 #include "pipeline/block.h"
-#include "pipeline/block_shape.h"
-#include "pipeline/proto_budget.h"
+#include "pipeline/block_columns.h"
+#include "pipeline/block_shape_table.h"
 #include "pipeline/shard_layout.h"
-#include "proto/skein.pb-c.h"
 
 /*
- * What columns may take, packed or in memory: about 4 bytes for each byte of a record when every
- * value is a run of its own, and the fixed part of SKEIN_MAX_SHARDS shards.
+ * What columns may take packed: about 4 bytes for each byte of a record when every value is a run
+ * of its own, and the fixed part of SKEIN_MAX_SHARDS shards.
  */
 #define COLUMNS_PER_BYTE 8u
 #define COLUMNS_MIN_BYTES (1u << 20)
 
-#define CURSOR_COUNT (sizeof(Skein__ShardColumns) / 8)
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 
-/* How far the columns of one shard are decoded. A cursor's index is its column's offset / 8. */
-struct shard_cursor {
-    const Skein__ShardColumns *columns;
-    size_t next[CURSOR_COUNT];
-    const Skein__SlotColumn *slot[SKEIN_SLOT_COUNT];
-    size_t slot_next[SKEIN_SLOT_COUNT];
+struct shard_decoder {
+    struct skein_shard_columns *columns; /* each column from its first value not taken */
     struct skein_series series;
-    size_t events_next;
+    struct skein_tsc_unpacker counters;
 };
 
 struct decoder {
-    const struct skein_block_info *info;
     struct skein_block *block;
-    uint64_t clock[SKEIN_MAX_SHARDS];
-    uint32_t event;
-    size_t offset;
+    uint64_t clock[SKEIN_MAX_SHARDS]; /* up to the event decoded last */
+    uint32_t event;                   /* the next one's index */
     uint32_t slices;
-    struct shard_cursor *shards;
+    size_t offset;
+    struct shard_decoder shards[];
 };
 
-static const struct skein_column *column_at(const struct shard_cursor *s, size_t offset) {
-    return (const void *)((const char *)s->columns + offset);
-}
-
 /* The next integer of a column that may be absent. False: it is present and too short. */
-static bool take(struct shard_cursor *s, size_t offset, uint64_t *value) {
-    const struct skein_column *column = column_at(s, offset);
-    size_t *next = &s->next[offset / 8];
-
-    if (column->count == 0) {
+static ALWAYS_INLINE bool take(struct skein_wire *column, uint8_t packing, uint64_t *value) {
+    if (column->end == NULL) {
         *value = 0;
         return true;
     }
-    if (*next >= column->count) {
+    if (packing == SKEIN_PACK_FIXED64) {
+        return skein_wire_fixed64(column, value);
+    }
+    if (!skein_wire_varint(column, value)) {
         return false;
     }
-    *value = ((const uint64_t *)column->data)[(*next)++];
+    if (packing == SKEIN_PACK_SINT64) {
+        *value = skein_wire_unzigzag(*value);
+    }
     return true;
 }
 
-static bool take_bytes(struct shard_cursor *s, size_t offset, size_t n, uint8_t *to) {
-    const struct skein_column *column = column_at(s, offset);
-    size_t *next = &s->next[offset / 8];
-
-    if (n > column->count - *next) {
+static ALWAYS_INLINE bool take_bytes(struct skein_wire *column, size_t n, uint8_t *to) {
+    if (n > skein_wire_left(column)) {
         return false;
     }
     if (n != 0) {
-        memcpy(to, (const uint8_t *)column->data + *next, n);
+        memcpy(to, column->at, n);
     }
-    *next += n;
+    column->at += n;
     return true;
 }
 
-static bool take_slots(struct shard_cursor *s, uint64_t mask, uint8_t *to) {
+/* Of a slot, each value is stored: a column that is absent holds none. */
+static bool take_slots(struct shard_decoder *s, uint64_t mask, uint8_t *to) {
     for (; mask != 0; mask &= mask - 1, to += 8) {
         const int i = __builtin_ctzll(mask);
-        const Skein__SlotColumn *column = s->slot[i];
-        if (column == NULL || s->slot_next[i] >= column->n_value) {
+        uint64_t delta;
+        if (!skein_wire_varint(&s->columns->slot[i], &delta)) {
             return false;
         }
-        s->series.slot[i] += (uint64_t)column->value[s->slot_next[i]++];
+        s->series.slot[i] += skein_wire_unzigzag(delta);
         memcpy(to, &s->series.slot[i], 8);
     }
     return true;
 }
 
-static bool take_tail(struct shard_cursor *s, const struct skein_shape *shape,
-                      const uint64_t *words, size_t bytes, uint8_t *to) {
+static ALWAYS_INLINE bool take_tail(struct shard_decoder *s, const struct skein_shape *shape,
+                                    const uint64_t *words, size_t bytes, uint8_t *to) {
     switch (shape->tail) {
     case SKEIN_TAIL_BYTES:
-        return take_bytes(s, shape->tail_column, bytes, to);
+        return take_bytes(&s->columns->column[shape->tail_column / 8], bytes, to);
     case SKEIN_TAIL_SLOTS:
         return take_slots(s, words[SKEIN_ENTRY_MASK_WORD], to);
+    case SKEIN_TAIL_WORDS: /* packed as they are in records */
+        return take_bytes(&s->columns->column[shape->tail_column / 8], bytes, to);
     default:
-        for (size_t i = 0; i < bytes; i += 8) {
-            uint64_t word;
-            if (column_at(s, shape->tail_column)->count == 0 ||
-                !take(s, shape->tail_column, &word)) {
-                return false;
-            }
-            memcpy(to + i, &word, 8);
-        }
         return true;
     }
 }
 
-/* Writes a whole record at `to`, which has `room` bytes; its size, or 0 when the columns are bad.
- */
-static size_t decode_shaped(struct decoder *d, struct shard_cursor *s, uint8_t kind, uint8_t flags,
-                            uint8_t *to, size_t room) {
-    const struct skein_shape *shape = skein_shape_of(kind);
+/* A counter on a grid; the value is that of its column. */
+static bool take_counter(struct shard_decoder *s, uint64_t value, uint64_t *tsc) {
+    struct skein_wire *columns = s->columns->column;
+    uint64_t rest;
+    uint8_t low;
+
+    if (!s->counters.begun) {
+        skein_tsc_unpack_first(&s->counters, value);
+        *tsc = value;
+        return true;
+    }
+    return take_bytes(&columns[SKEIN_COLUMN_TSC_LOW], 1, &low) &&
+           take(&columns[SKEIN_COLUMN_TSC_REST], SKEIN_PACK_SINT64, &rest) &&
+           skein_tsc_unpack_next(&s->counters, value, low, rest, tsc);
+}
+
+/* The columns of one kind while some events of it are decoded: copies, for registers to hold. */
+struct kind_columns {
+    struct skein_wire arg;
+    struct skein_wire word[SKEIN_SHAPE_WORDS];
+};
+
+/* Writes a whole record at `to`, which has `room` bytes; its size, or 0: the columns are bad. */
+static ALWAYS_INLINE size_t decode_shaped(const struct decoder *d, struct shard_decoder *s,
+                                          struct kind_columns *c, const struct skein_shape *shape,
+                                          uint8_t kind, uint8_t flags, uint8_t *to, size_t room) {
     struct skein_coding_context ctx = {
         .series = &s->series,
         .clock = d->clock,
@@ -119,13 +124,20 @@ static size_t decode_shaped(struct decoder *d, struct shard_cursor *s, uint8_t k
     uint64_t words[SKEIN_SHAPE_WORDS] = {0}, value;
     size_t tail, size;
 
-    if (shape == NULL || !take(s, shape->arg_column, &value) || value > UINT32_MAX) {
+    if (!take(&c->arg, SKEIN_PACK_UINT64, &value) || value > UINT32_MAX) {
         return 0;
     }
     ctx.arg = (uint32_t)value;
     for (uint8_t i = 0; i < shape->word_count; i++) {
-        if (!take(s, shape->word[i].column, &value)) {
+        if (!take(&c->word[i], shape->word[i].packing, &value)) {
             return 0;
+        }
+        if (shape->word[i].coding == SKEIN_CODE_VALUE && s->counters.grid.step != 0 &&
+            (ctx.arg & 0xff) == SKEIN_VALUE_TSC) {
+            if (!take_counter(s, value, &words[i])) {
+                return 0;
+            }
+            continue;
         }
         words[i] = skein_word_decode(&ctx, shape->word[i].coding, value);
     }
@@ -141,131 +153,173 @@ static size_t decode_shaped(struct decoder *d, struct shard_cursor *s, uint8_t k
     memcpy(to, &rec, sizeof(rec));
     to += sizeof(rec);
     memcpy(to, words, 8u * shape->word_count);
-    if (shape->tail != SKEIN_TAIL_NONE &&
-        !take_tail(s, shape, words, tail, to + 8u * shape->word_count)) {
-        return 0;
-    }
-    return size;
+    return take_tail(s, shape, words, tail, to + 8u * shape->word_count) ? size : 0;
 }
 
-static size_t decode_raw(struct shard_cursor *s, uint8_t *to, size_t room) {
-    struct skein_record rec;
-    uint64_t size;
-
-    if (!take(s, offsetof(Skein__ShardColumns, n_raw_size), &size) || size < sizeof(rec) ||
-        size % 8 != 0 || size > SKEIN_RECORD_LIMIT_BYTES || size > room ||
-        !take_bytes(s, offsetof(Skein__ShardColumns, raw), size, to)) {
-        return 0;
-    }
-    memcpy(&rec, to, sizeof(rec));
-    return rec.size_bytes == size && rec.kind != SKEIN_PAD && rec.kind < SKEIN_KIND_COUNT ? size
-                                                                                          : 0;
-}
-
-static bool decode_event(struct decoder *d, uint32_t shard) {
-    struct shard_cursor *s = &d->shards[shard];
+static ALWAYS_INLINE void add_event(struct decoder *d, uint32_t shard, bool token, size_t size) {
     struct skein_block *b = d->block;
-    const size_t room = d->info->raw_bytes - d->offset, at = s->events_next;
-    uint8_t kind, flags;
-    size_t size;
 
-    if (s->columns == NULL || at >= s->columns->kind.len || d->event == d->info->events) {
-        return false;
-    }
-    kind = s->columns->kind.data[at];
-    flags = at < s->columns->flags.len ? s->columns->flags.data[at] : 0;
-    if ((kind & SKEIN_KIND_RAW) != 0) {
-        size = decode_raw(s, b->records + d->offset, room);
-    } else {
-        size = decode_shaped(d, s, kind, flags, b->records + d->offset, room);
-    }
-    if (size == 0) {
-        return false;
-    }
-    d->slices += (kind & ~SKEIN_KIND_RAW) == SKEIN_TOKEN;
+    d->slices += token;
+    b->by_shard[b->shard_start[shard] + (d->clock[shard] - b->info.clock[shard])] = d->event;
     b->events[d->event++] = (struct skein_block_event){(uint32_t)d->offset, d->slices, shard};
-    d->offset += size;
-    s->events_next++;
     d->clock[shard]++;
+    d->offset += size;
+}
+
+/* n events of one kind of the shard; `shape` is a constant for each caller. */
+static ALWAYS_INLINE bool decode_some(struct decoder *d, uint32_t shard, uint8_t kind,
+                                      const struct skein_shape *shape, const uint8_t *flags,
+                                      uint64_t n) {
+    struct shard_decoder *s = &d->shards[shard];
+    struct skein_wire *columns = s->columns->column;
+    struct kind_columns c = {.arg = columns[shape->arg_column / 8]};
+
+    for (uint8_t i = 0; i < shape->word_count; i++) {
+        c.word[i] = columns[shape->word[i].column / 8];
+    }
+    for (uint64_t k = 0; k < n; k++) {
+        const size_t size =
+            decode_shaped(d, s, &c, shape, kind, flags != NULL ? flags[k] : 0,
+                          d->block->records + d->offset, d->block->info.raw_bytes - d->offset);
+        if (size == 0) {
+            return false;
+        }
+        add_event(d, shard, kind == SKEIN_TOKEN, size);
+    }
+    columns[shape->arg_column / 8] = c.arg;
+    for (uint8_t i = 0; i < shape->word_count; i++) {
+        columns[shape->word[i].column / 8] = c.word[i];
+    }
     return true;
 }
 
-static bool prepare_shards(struct decoder *d, const Skein__Block *msg) {
-    for (size_t i = 0; i < msg->n_shards; i++) {
-        const Skein__ShardColumns *c = msg->shards[i];
-        if (c->shard >= d->block->shard_count || d->shards[c->shard].columns != NULL ||
-            (c->flags.len != 0 && c->flags.len != c->kind.len)) {
-            return false;
-        }
-        d->shards[c->shard].columns = c;
-        for (size_t k = 0; k < c->n_entry_slots; k++) {
-            if (c->entry_slots[k]->slot >= SKEIN_SLOT_COUNT) {
-                return false;
-            }
-            d->shards[c->shard].slot[c->entry_slots[k]->slot] = c->entry_slots[k];
-        }
-    }
-    return msg->n_run_shard == msg->n_run_events;
-}
+/* One record that is stored whole. */
+static bool decode_raw(struct decoder *d, uint32_t shard) {
+    struct skein_wire *columns = d->shards[shard].columns->column;
+    uint8_t *to = d->block->records + d->offset;
+    struct skein_record rec;
+    uint64_t size;
 
-static bool decode_events(struct decoder *d, const Skein__Block *msg) {
-    if (!prepare_shards(d, msg)) {
+    if (!skein_wire_varint(&columns[SKEIN_COLUMN_RAW_SIZE], &size) || size < sizeof(rec) ||
+        size % 8 != 0 || size > SKEIN_RECORD_LIMIT_BYTES ||
+        size > d->block->info.raw_bytes - d->offset ||
+        !take_bytes(&columns[SKEIN_COLUMN_RAW], size, to)) {
         return false;
     }
-    for (size_t i = 0; i < msg->n_run_shard; i++) {
-        if (msg->run_shard[i] >= d->block->shard_count) {
+    memcpy(&rec, to, sizeof(rec));
+    if (rec.size_bytes != size || rec.kind == SKEIN_PAD || rec.kind >= SKEIN_KIND_COUNT) {
+        return false;
+    }
+    add_event(d, shard, rec.kind == SKEIN_TOKEN, size);
+    return true;
+}
+
+#define DECODE_SOME(k)                                                                             \
+    case k:                                                                                        \
+        return decode_some(d, shard, k, &skein_shapes[k], flags, n)
+
+static bool decode_kind(struct decoder *d, uint32_t shard, uint8_t kind, const uint8_t *flags,
+                        uint64_t n) {
+    switch (kind) {
+        DECODE_SOME(SKEIN_TOKEN);
+        DECODE_SOME(SKEIN_ENTRY);
+        DECODE_SOME(SKEIN_INTERRUPT);
+        DECODE_SOME(SKEIN_VALUE);
+        DECODE_SOME(SKEIN_USER_READ);
+        DECODE_SOME(SKEIN_MEM);
+        DECODE_SOME(SKEIN_FPU);
+        DECODE_SOME(SKEIN_DIGEST);
+        DECODE_SOME(SKEIN_PAGE_DIRTY);
+        DECODE_SOME(SKEIN_PAGE_CLEAN);
+        DECODE_SOME(SKEIN_TLB_FLUSH);
+        DECODE_SOME(SKEIN_MARK);
+        DECODE_SOME(SKEIN_END);
+    default:
+        break;
+    }
+    if ((kind & SKEIN_KIND_RAW) == 0) {
+        return false;
+    }
+    for (uint64_t k = 0; k < n; k++) {
+        if (!decode_raw(d, shard)) {
             return false;
         }
-        for (uint64_t k = 0; k < msg->run_events[i]; k++) {
-            if (!decode_event(d, (uint32_t)msg->run_shard[i])) {
-                return false;
-            }
+    }
+    return true;
+}
+
+/* n events of a shard that follow one another, those of one kind at a time. */
+static bool decode_run(struct decoder *d, uint32_t shard, uint64_t n) {
+    struct skein_wire *columns = d->shards[shard].columns->column;
+    struct skein_wire *kinds = &columns[SKEIN_COLUMN_KIND], *flags = &columns[SKEIN_COLUMN_FLAGS];
+
+    if (n > skein_wire_left(kinds) || n > d->block->info.clock_after[shard] - d->clock[shard]) {
+        return false;
+    }
+    for (uint64_t same; n != 0; n -= same) {
+        const uint8_t kind = *kinds->at;
+        for (same = 1; same < n && kinds->at[same] == kind;) {
+            same++;
+        }
+        if (!decode_kind(d, shard, kind, flags->at, same)) {
+            return false;
+        }
+        kinds->at += same;
+        flags->at += flags->end != NULL ? same : 0;
+    }
+    return true;
+}
+
+static bool decode_events(struct decoder *d, struct skein_block_columns *columns) {
+    const struct skein_block_info *info = &d->block->info;
+    uint64_t shard, n;
+
+    for (uint32_t i = 0; i < columns->shard_count; i++) {
+        d->shards[i].columns = &columns->shards[i];
+        d->shards[i].counters.grid = columns->shards[i].counters;
+    }
+    while (columns->run_shard.at != columns->run_shard.end) {
+        if (!skein_wire_varint(&columns->run_shard, &shard) || shard >= columns->shard_count ||
+            !skein_wire_varint(&columns->run_events, &n) || !decode_run(d, (uint32_t)shard, n)) {
+            return false;
         }
     }
-    return d->event == d->info->events && d->offset == d->info->raw_bytes &&
-           memcmp(d->clock, d->info->clock_after, d->block->shard_count * 8u) == 0;
-}
-
-static void index_by_shard(struct skein_block *b) {
-    uint32_t at[SKEIN_MAX_SHARDS];
-    uint64_t sum = 0;
-
-    for (uint32_t i = 0; i < b->shard_count; i++) {
-        b->shard_start[i] = (uint32_t)sum;
-        at[i] = (uint32_t)sum;
-        sum += b->info.clock_after[i] - b->info.clock[i];
-    }
-    b->shard_start[b->shard_count] = (uint32_t)sum;
-    for (uint32_t e = 0; e < b->info.events; e++) {
-        b->by_shard[at[b->events[e].shard]++] = e;
-    }
-}
-
-static uint64_t columns_max(const struct skein_block_info *info) {
-    return COLUMNS_MIN_BYTES + COLUMNS_PER_BYTE * info->raw_bytes;
+    return d->event == info->events && d->offset == info->raw_bytes &&
+           memcmp(d->clock, info->clock_after, columns->shard_count * 8u) == 0 &&
+           skein_block_columns_used_up(columns);
 }
 
 static bool info_valid(const struct skein_block_info *info, uint32_t shard_count) {
-    return shard_count != 0 && shard_count <= SKEIN_MAX_SHARDS && info->raw_bytes != 0 &&
-           info->raw_bytes <= SKEIN_BLOCK_RAW_MAX && info->packed_bytes <= columns_max(info) &&
-           info->events <= info->raw_bytes / sizeof(struct skein_record);
+    uint64_t events = 0;
+
+    if (shard_count == 0 || shard_count > SKEIN_MAX_SHARDS || info->raw_bytes == 0 ||
+        info->raw_bytes > SKEIN_BLOCK_RAW_MAX ||
+        info->packed_bytes > COLUMNS_MIN_BYTES + COLUMNS_PER_BYTE * info->raw_bytes ||
+        info->events > info->raw_bytes / sizeof(struct skein_record)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < shard_count; i++) {
+        const uint64_t n = info->clock_after[i] - info->clock[i];
+        if (n > info->events - events) {
+            return false;
+        }
+        events += n;
+    }
+    return events == info->events;
 }
 
-static Skein__Block *unpack(const uint8_t *data, size_t data_bytes,
-                            const struct skein_block_info *info) {
-    const size_t packed_bytes = info->packed_bytes;
-    uint8_t *packed = malloc(packed_bytes + 1);
-    struct skein_proto_budget budget;
-    Skein__Block *msg = NULL;
-
+/* The Block message, SKEIN_WIRE_PADDING behind it. */
+static uint8_t *decompress(const uint8_t *data, size_t data_bytes, size_t packed_bytes) {
     /* The room for one byte more tells a frame that is longer than the header said. */
-    if (packed != NULL &&
-        ZSTD_decompress(packed, packed_bytes + 1, data, data_bytes) == packed_bytes) {
-        skein_proto_budget_init(&budget, columns_max(info));
-        msg = skein__block__unpack(&budget.allocator, packed_bytes, packed);
+    uint8_t *packed = malloc(packed_bytes + 1 + SKEIN_WIRE_PADDING);
+
+    if (packed == NULL ||
+        ZSTD_decompress(packed, packed_bytes + 1, data, data_bytes) != packed_bytes) {
+        free(packed);
+        return NULL;
     }
-    free(packed);
-    return msg;
+    memset(packed + packed_bytes, 0, SKEIN_WIRE_PADDING);
+    return packed;
 }
 
 static struct skein_block *block_alloc(const struct skein_block_info *info, uint32_t shard_count) {
@@ -283,38 +337,54 @@ static struct skein_block *block_alloc(const struct skein_block_info *info, uint
         skein_block_free(b);
         return NULL;
     }
+    for (uint32_t i = 0; i < shard_count; i++) {
+        b->shard_start[i + 1] =
+            b->shard_start[i] + (uint32_t)(info->clock_after[i] - info->clock[i]);
+    }
     return b;
+}
+
+static int decode(const uint8_t *packed, const struct skein_block_info *info, uint32_t shard_count,
+                  struct skein_block **out, struct skein_error *err) {
+    struct decoder *d = calloc(1, sizeof(*d) + shard_count * sizeof(d->shards[0]));
+    struct skein_block_columns *columns = skein_block_columns_new(shard_count);
+    struct skein_block *block = block_alloc(info, shard_count);
+    int rc = 0;
+
+    if (d == NULL || columns == NULL || block == NULL) {
+        rc = skein_error_set(err, -ENOMEM, "out of memory");
+    } else {
+        d->block = block;
+        memcpy(d->clock, info->clock, sizeof(d->clock));
+        if (!skein_block_columns_find(columns, packed, info->packed_bytes) ||
+            !decode_events(d, columns)) {
+            rc = skein_error_set(err, -EBADMSG, "a block's columns do not fit together");
+        }
+    }
+    free(d);
+    free(columns);
+    if (rc != 0) {
+        skein_block_free(block);
+        return rc;
+    }
+    *out = block;
+    return 0;
 }
 
 int skein_block_decode(const uint8_t *data, size_t data_bytes, const struct skein_block_info *info,
                        uint32_t shard_count, struct skein_block **out, struct skein_error *err) {
-    struct decoder d = {.info = info};
-    Skein__Block *msg;
-    int rc = -ENOMEM;
+    uint8_t *packed;
+    int rc;
 
     if (!info_valid(info, shard_count)) {
         return skein_error_set(err, -EBADMSG, "a block header holds impossible sizes");
     }
-    msg = unpack(data, data_bytes, info);
-    if (msg == NULL) {
+    packed = decompress(data, data_bytes, info->packed_bytes);
+    if (packed == NULL) {
         return skein_error_set(err, -EBADMSG, "a block cannot be unpacked");
     }
-    d.block = block_alloc(info, shard_count);
-    d.shards = calloc(shard_count, sizeof(*d.shards));
-    memcpy(d.clock, info->clock, sizeof(d.clock));
-    if (d.block == NULL || d.shards == NULL) {
-        skein_error_set(err, rc, "out of memory");
-    } else if (!decode_events(&d, msg)) {
-        rc = skein_error_set(err, -EBADMSG, "a block's columns do not fit together");
-    } else {
-        index_by_shard(d.block);
-        *out = d.block;
-        d.block = NULL;
-        rc = 0;
-    }
-    skein_block_free(d.block);
-    free(d.shards);
-    skein__block__free_unpacked(msg, NULL);
+    rc = decode(packed, info, shard_count, out, err);
+    free(packed);
     return rc;
 }
 

@@ -28,7 +28,7 @@ struct skein_collector_opts {
     pid_t qemu_pid;  /* 0: as QEMU writes it into the session's header */
     enum skein_durability durability;
     int zstd_level;         /* 0: the default */
-    uint64_t block_bytes;   /* raw bytes per block; 0: 512 KiB; at most a quarter of a ring */
+    uint64_t block_bytes;   /* raw bytes per block; 0: 1 MiB; at most a quarter of a ring */
     uint64_t segment_bytes; /* raw bytes per segment; 0: the default (64 MiB) */
 };
 

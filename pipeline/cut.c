@@ -16,6 +16,7 @@ struct finder {
     struct skein_recording *rec;
     struct skein_block_cache *cache;
     uint32_t shard_count;
+    size_t acquired; /* segments, from the first on */
     size_t block_count;
     struct block_ref *blocks;
     struct skein_clock *cut;
@@ -36,8 +37,12 @@ static int get(struct finder *f, size_t i, const struct skein_block **block,
 static int list_blocks(struct finder *f, struct skein_error *err) {
     size_t total = 0;
 
-    for (size_t s = 0; s < f->rec->segment_count; s++) {
-        total += f->rec->segments[s]->block_count;
+    for (; f->acquired < f->rec->segment_count; f->acquired++) {
+        int rc = skein_segment_acquire(f->rec->segments[f->acquired], err);
+        if (rc != 0) {
+            return rc;
+        }
+        total += f->rec->segments[f->acquired]->block_count;
     }
     f->blocks = malloc((total + 1) * sizeof(*f->blocks));
     if (f->blocks == NULL) {
@@ -59,25 +64,10 @@ static int list_blocks(struct finder *f, struct skein_error *err) {
 
 /* Whether a replay of the shard can stop right at this event. */
 static bool is_stop(const struct finder *f, uint32_t shard, const struct skein_record *rec) {
-    const bool at_io = (rec->flags & SKEIN_F_AT_IO) != 0;
+    uint64_t icount;
 
-    if (shard == f->shard_count - 1) {
-        return true; /* devices execute nothing */
-    }
-    switch (rec->kind) {
-    case SKEIN_TOKEN:
-        return !at_io;
-    case SKEIN_MEM:
-        return !at_io && (rec->flags & SKEIN_F_USER) == 0;
-    case SKEIN_ENTRY:
-    case SKEIN_INTERRUPT:
-    case SKEIN_TLB_FLUSH:
-    case SKEIN_MARK:
-    case SKEIN_END:
-        return true;
-    default:
-        return false;
-    }
+    /* Devices execute nothing. */
+    return shard == f->shard_count - 1 || skein_record_is_stop(rec, &icount);
 }
 
 /* The last stop of the shard at or before the tick, from one block; 0: it has none. */
@@ -229,6 +219,9 @@ int skein_cut_find(struct skein_recording *rec, struct skein_clock *cut, bool *t
         while (rc == 0 && changed) {
             rc = trim(&f, &changed, err);
         }
+    }
+    while (f.acquired != 0) {
+        skein_segment_release(rec->segments[--f.acquired]);
     }
     free(f.blocks);
     skein_block_cache_free(f.cache);

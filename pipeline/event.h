@@ -192,6 +192,18 @@ static inline bool skein_record_icount(const struct skein_record *rec, uint64_t 
     return true;
 }
 
+/*
+ * Whether a replay can hold its vCPU right at this event, and at which icount. DIGEST is checked
+ * where the vCPU comes by anyway, and what a vCPU's page walk did in user mode (MEM with
+ * SKEIN_F_USER) belongs to the entry or exit next to it.
+ */
+static inline bool skein_record_is_stop(const struct skein_record *rec, uint64_t *icount) {
+    if (rec->kind == SKEIN_DIGEST || (rec->kind == SKEIN_MEM && (rec->flags & SKEIN_F_USER) != 0)) {
+        return false;
+    }
+    return skein_record_icount(rec, icount);
+}
+
 /* The name used everywhere: "token", "entry", …; NULL for a kind that does not exist. */
 const char *skein_kind_name(uint8_t kind);
 

@@ -13,7 +13,7 @@
 #include "pipeline/segment.h"
 #include "pipeline/stats.h"
 
-#define SKEIN_LOG_BLOCK_BYTES (512ull << 10) /* what block_bytes = 0 means */
+#define SKEIN_LOG_BLOCK_BYTES (1024ull << 10) /* what block_bytes = 0 means */
 
 struct skein_log_writer_opts {
     const char *dir; /* the recording; copied */
@@ -21,7 +21,7 @@ struct skein_log_writer_opts {
     uint32_t shard_count;
     enum skein_durability durability;
     int zstd_level;         /* 0: the default */
-    uint64_t block_bytes;   /* raw; 0: the default (512 KiB) */
+    uint64_t block_bytes;   /* raw; 0: the default (1 MiB) */
     uint64_t segment_bytes; /* raw; 0: the default (64 MiB) */
 };
 

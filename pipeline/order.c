@@ -212,11 +212,43 @@ static uint32_t choose(struct skein_order *o, bool force) {
     return next != SKEIN_SHARD_NONE ? next : lowest(o, force);
 }
 
-const struct skein_record *skein_order_next(struct skein_order *o, bool force, uint32_t *shard) {
-    const uint32_t next = choose(o, force);
+static void advance(struct skein_order *o, struct queue *q, const struct skein_record *rec) {
+    q->head.offset += rec->size_bytes;
+    q->head_pos += rec->size_bytes;
+    o->emitted[o->holder]++;
+    o->buffered -= rec->size_bytes;
+}
+
+/* Within a slice, which is nearly always, there is nothing to choose. NULL: there may be. */
+static const struct skein_record *next_in_slice(struct skein_order *o) {
+    struct queue *q;
     const struct skein_record *rec;
+
+    if (o->holder == SKEIN_SHARD_NONE) {
+        return NULL;
+    }
+    q = &o->queue[o->holder];
+    if (q->head.chunk == NULL || q->head.offset == q->head.chunk->used) {
+        return NULL;
+    }
+    rec = (const void *)(q->head.chunk->bytes + q->head.offset);
+    if (rec->kind == SKEIN_TOKEN || rec->kind == SKEIN_END) {
+        return NULL;
+    }
+    advance(o, q, rec);
+    return rec;
+}
+
+const struct skein_record *skein_order_next(struct skein_order *o, bool force, uint32_t *shard) {
+    const struct skein_record *rec = next_in_slice(o);
+    uint32_t next;
     struct queue *q;
 
+    if (rec != NULL) {
+        *shard = o->holder;
+        return rec;
+    }
+    next = choose(o, force);
     if (next == SKEIN_SHARD_NONE) {
         return NULL;
     }
@@ -225,11 +257,8 @@ const struct skein_record *skein_order_next(struct skein_order *o, bool force, u
     if (q->token == rec) {
         q->token = NULL;
     }
-    q->head.offset += rec->size_bytes;
-    q->head_pos += rec->size_bytes;
     o->holder = next;
-    o->emitted[next]++;
-    o->buffered -= rec->size_bytes;
+    advance(o, q, rec);
     *shard = next;
     return rec;
 }

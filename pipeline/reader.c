@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "pipeline/block_cache.h"
+#include "pipeline/block_plan.h"
 #include "pipeline/reader_shared.h"
 #include "pipeline/recording_private.h"
 
@@ -18,9 +19,11 @@ struct skein_reader {
     uint32_t shard;        /* or ALL_SHARDS */
     uint64_t next_tick;    /* of one shard: the first that is wanted */
     size_t segment, index; /* the next block to look at */
+    bool in_segment;       /* its blocks are acquired */
     const struct skein_block *block;
     uint32_t at, end; /* in the block's events, or in by_shard */
     uint64_t clock[SKEIN_MAX_SHARDS];
+    const struct skein_block_plan *plan; /* NULL: all blocks */
 };
 
 int skein_reader_open_shared(struct skein_recording *rec, struct skein_block_cache *cache,
@@ -102,26 +105,62 @@ static void leave_block(struct skein_reader *r) {
     }
 }
 
+static void leave_segment(struct skein_reader *r) {
+    if (r->in_segment) {
+        skein_segment_release(r->rec->segments[r->segment]);
+        r->in_segment = false;
+    }
+}
+
+/* Whether any block of the segment may hold something that this reader wants. */
+static bool segment_wanted(const struct skein_reader *r, const struct skein_segment *seg) {
+    return r->shard == ALL_SHARDS || seg->clock_end[r->shard] >= r->next_tick;
+}
+
+/* 1: in the next block of the segment; 0: it has no more. */
+static int next_block_in(struct skein_reader *r, struct skein_segment *seg,
+                         struct skein_error *err) {
+    while (r->index < seg->block_count) {
+        const size_t i = r->index++;
+        if (!wanted(r, &seg->blocks[i].info) ||
+            (r->plan != NULL && !skein_block_plan_has(r->plan, r->segment, i))) {
+            continue;
+        }
+        int rc = skein_block_cache_get(r->cache, r->segment, i, &r->block, err);
+        if (rc == 0) {
+            enter_block(r);
+            return 1;
+        }
+        if (rc != -EBADMSG || r->rec->mode == SKEIN_READ_STRICT) {
+            return rc;
+        }
+        seg->lost_blocks++;
+    }
+    return 0;
+}
+
 /* 1: in the next block; 0: there is none. */
 static int next_block(struct skein_reader *r, struct skein_error *err) {
     leave_block(r);
-    for (; r->segment < r->rec->segment_count; r->segment++, r->index = 0) {
+    while (r->segment < r->rec->segment_count) {
         struct skein_segment *seg = r->rec->segments[r->segment];
-        while (r->index < seg->block_count) {
-            const size_t i = r->index++;
-            if (!wanted(r, &seg->blocks[i].info)) {
-                continue;
-            }
-            int rc = skein_block_cache_get(r->cache, r->segment, i, &r->block, err);
-            if (rc == 0) {
-                enter_block(r);
-                return 1;
-            }
-            if (rc != -EBADMSG || r->rec->mode == SKEIN_READ_STRICT) {
+        int rc = 0;
+        if (!r->in_segment && segment_wanted(r, seg)) {
+            rc = skein_segment_acquire(seg, err);
+            if (rc != 0) {
                 return rc;
             }
-            seg->lost_blocks++;
+            r->in_segment = true;
         }
+        if (r->in_segment) {
+            rc = next_block_in(r, seg, err);
+        }
+        if (rc != 0) {
+            return rc;
+        }
+        leave_segment(r);
+        r->segment++;
+        r->index = 0;
     }
     return 0;
 }
@@ -150,8 +189,13 @@ void skein_reader_close(struct skein_reader *r) {
         return;
     }
     leave_block(r);
+    leave_segment(r);
     if (r->owns_cache) {
         skein_block_cache_free(r->cache);
     }
     free(r);
+}
+
+void skein_reader_follow(struct skein_reader *r, const struct skein_block_plan *plan) {
+    r->plan = plan;
 }

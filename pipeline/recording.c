@@ -70,11 +70,6 @@ static int compare_names(const struct dirent **a, const struct dirent **b) {
     return x != y ? (x < y ? -1 : 1) : strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static const uint64_t *end_clock(const struct skein_segment *seg) {
-    return seg->block_count != 0 ? seg->blocks[seg->block_count - 1].info.clock_after
-                                 : seg->start.clock;
-}
-
 static bool clock_reached(const uint64_t *clock, const uint64_t *other, uint32_t shard_count) {
     for (uint32_t i = 0; i < shard_count; i++) {
         if (other[i] < clock[i]) {
@@ -94,7 +89,7 @@ static int check_chain(const struct skein_recording *rec, const struct skein_seg
     uint64_t last = 0;
 
     if (rec->segment_count != 0) {
-        before = end_clock(rec->segments[rec->segment_count - 1]);
+        before = rec->segments[rec->segment_count - 1]->clock_end;
         last = rec->segments[rec->segment_count - 1]->start.number;
     }
     if (memcmp(seg->start.uuid, rec->manifest.uuid, 16) != 0 ||
@@ -119,7 +114,8 @@ static int add_segment(struct skein_recording *rec, const char *name, struct ske
     int rc;
 
     snprintf(path, sizeof(path), "%s/segments/%s", rec->dir, name);
-    rc = skein_segment_open(path, rec->mode, &seg, err);
+    rc = rec->mode == SKEIN_READ_STRICT ? skein_segment_glance(path, &seg, err)
+                                        : skein_segment_open(path, rec->mode, &seg, err);
     if (rc == 0) {
         rc = check_chain(rec, seg, name_number(name), err);
         if (rc != 0) {
@@ -163,28 +159,44 @@ static int open_segments(struct skein_recording *rec, struct skein_error *err) {
     return rc;
 }
 
+/* What the footers count together; false: not every segment has one. */
+static bool sum_footers(const struct skein_recording *rec, struct skein_stats *sum) {
+    bool sealed = true;
+
+    *sum = (struct skein_stats){0};
+    for (size_t i = 0; i < rec->segment_count; i++) {
+        sealed &= rec->segments[i]->sealed;
+        skein_stats_add(sum, &rec->segments[i]->stats);
+    }
+    return sealed;
+}
+
 /* What the manifest counts, against what is there. */
 static int check_totals(struct skein_recording *rec, struct skein_error *err) {
     const struct skein_stats *want = &rec->manifest.stats;
     const uint64_t events = skein_recording_events(rec);
-    bool sealed = true;
+    struct skein_stats sum;
+    bool there;
 
     if (!rec->manifest.complete) {
         return 0;
     }
-    for (size_t i = 0; i < rec->segment_count; i++) {
-        sealed &= rec->segments[i]->sealed;
+    there = sum_footers(rec, &sum) && rec->segment_count == want->segments &&
+            events == skein_stats_events(want);
+    rec->complete = there && skein_stats_same_events(&sum, want);
+    if (rec->complete || rec->mode == SKEIN_READ_SALVAGE) {
+        return 0;
     }
-    rec->complete =
-        sealed && rec->segment_count == want->segments && events == skein_stats_events(want);
-    if (!rec->complete && rec->mode == SKEIN_READ_STRICT) {
+    if (there) {
         return skein_error_set(err, -EBADMSG,
-                               "%s is damaged: %zu segments with %" PRIu64 " events are there, "
-                               "its manifest says %" PRIu64 " with %" PRIu64,
-                               rec->dir, rec->segment_count, events, want->segments,
-                               skein_stats_events(want));
+                               "%s is damaged: its manifest counts other events than its segments",
+                               rec->dir);
     }
-    return 0;
+    return skein_error_set(err, -EBADMSG,
+                           "%s is damaged: %zu segments with %" PRIu64 " events are there, "
+                           "its manifest says %" PRIu64 " with %" PRIu64,
+                           rec->dir, rec->segment_count, events, want->segments,
+                           skein_stats_events(want));
 }
 
 int skein_recording_open(const char *dir, enum skein_read_mode mode, struct skein_recording **out,
@@ -248,20 +260,11 @@ bool skein_recording_complete(const struct skein_recording *rec) {
     return rec->complete;
 }
 
-static uint64_t segment_events(const struct skein_segment *seg) {
-    uint64_t events = 0;
-
-    for (size_t i = 0; i < seg->block_count; i++) {
-        events += seg->blocks[i].info.events;
-    }
-    return events;
-}
-
 uint64_t skein_recording_events(const struct skein_recording *rec) {
     uint64_t events = 0;
 
     for (size_t i = 0; i < rec->segment_count; i++) {
-        events += segment_events(rec->segments[i]);
+        events += rec->segments[i]->events;
     }
     return events;
 }
@@ -278,7 +281,7 @@ void skein_recording_segment(const struct skein_recording *rec, size_t i,
         .number = seg->start.number,
         .size_bytes = seg->size_bytes,
         .blocks = seg->block_count,
-        .events = segment_events(seg),
+        .events = seg->events,
         .sealed = seg->sealed,
     };
     snprintf(info->path, sizeof(info->path), "%s", seg->path);

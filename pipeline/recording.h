@@ -45,9 +45,11 @@ int skein_recording_create(const char *dir, const struct skein_manifest *manifes
                            struct skein_error *err);
 
 /*
- * Opens for reading: reads the manifest, the header of every segment and of every block. A
- * recording whose recorder died is readable (complete is false); what a strict open refuses is
- * damage. -ENOENT, -EINVAL: not a recording; -EPROTO: of another format version; -EBADMSG: damaged.
+ * Opens for reading: reads the manifest and what every segment says about itself in its header and
+ * footer. A recording whose recorder died is readable (complete is false); what a strict open
+ * refuses is damage. That of blocks is found when they are read: the headers of a segment's blocks
+ * all at once, when the first of them is. A salvage open reads every block's header.
+ * -ENOENT, -EINVAL: not a recording; -EPROTO: of another format version; -EBADMSG: damaged.
  */
 int skein_recording_open(const char *dir, enum skein_read_mode mode, struct skein_recording **out,
                          struct skein_error *err);
@@ -72,7 +74,7 @@ void skein_recording_losses(const struct skein_recording *rec, uint64_t *blocks,
 
 /*
  * What the recording holds, by kind and shard: the manifest's numbers, or, when it is not complete,
- * counted by reading all of it.
+ * those of the footers, and counted by reading the segments that have none.
  */
 int skein_recording_stats(struct skein_recording *rec, struct skein_stats *stats,
                           struct skein_error *err);

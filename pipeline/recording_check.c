@@ -1,26 +1,85 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "pipeline/reader.h"
 #include "pipeline/recording_private.h"
 
-/* Counts every event, which reads, checks and decodes every block. */
-static int count_events(struct skein_recording *rec, struct skein_stats *stats,
-                        struct skein_error *err) {
-    struct skein_reader *reader;
-    struct skein_event event;
-    int rc = skein_reader_open(rec, &reader, err);
+/* Of a block that salvage cannot use, -EBADMSG: it is lost. */
+static int count_block(struct skein_segment *seg, size_t i, struct skein_stats *stats,
+                       struct skein_error *err) {
+    struct skein_block *block;
+    int rc = skein_segment_load(seg, i, &block, err);
 
     if (rc != 0) {
         return rc;
     }
-    stats->shard_count = skein_recording_shard_count(rec);
-    while ((rc = skein_reader_next(reader, &event, err)) == 1) {
-        skein_stats_count(stats, event.shard, event.record);
+    for (uint32_t e = 0; e < block->info.events; e++) {
+        skein_stats_count(stats, block->events[e].shard, skein_block_record(block, e));
     }
-    skein_reader_close(reader);
+    skein_block_free(block);
+    return 0;
+}
+
+/* Reads, checks and decodes every block; what a footer counts must be there. */
+static int count_segment(const struct skein_recording *rec, struct skein_segment *seg,
+                         struct skein_stats *stats, struct skein_error *err) {
+    int rc = skein_segment_acquire(seg, err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    *stats = (struct skein_stats){
+        .shard_count = seg->start.shard_count,
+        .disk_bytes = seg->size_bytes,
+        .blocks = seg->block_count,
+        .segments = 1,
+    };
+    for (size_t i = 0; i < seg->block_count && rc == 0; i++) {
+        rc = count_block(seg, i, stats, err);
+        if (rc == -EBADMSG && rec->mode == SKEIN_READ_SALVAGE) {
+            seg->lost_blocks++;
+            rc = 0;
+        }
+    }
+    skein_segment_release(seg);
+    return rc;
+}
+
+static int check_segment(const struct skein_recording *rec, struct skein_segment *seg,
+                         struct skein_stats *stats, struct skein_error *err) {
+    int rc = count_segment(rec, seg, stats, err);
+
+    if (rc == 0 && seg->sealed && rec->mode == SKEIN_READ_STRICT &&
+        !skein_stats_same_events(stats, &seg->stats)) {
+        return skein_error_set(err, -EBADMSG,
+                               "segment %s: its events are not those that its footer counts",
+                               seg->path);
+    }
+    return rc;
+}
+
+/* How the numbers of one segment are found. */
+typedef int (*segment_stats)(const struct skein_recording *rec, struct skein_segment *seg,
+                             struct skein_stats *stats, struct skein_error *err);
+
+static int add_segments(struct skein_recording *rec, segment_stats find, struct skein_stats *stats,
+                        struct skein_error *err) {
+    struct skein_stats *one = malloc(sizeof(*one));
+    int rc = 0;
+
+    if (one == NULL) {
+        return skein_error_set(err, -ENOMEM, "out of memory");
+    }
+    *stats = (struct skein_stats){.shard_count = skein_recording_shard_count(rec)};
+    for (size_t i = 0; i < rec->segment_count && rc == 0; i++) {
+        rc = find(rec, rec->segments[i], one, err);
+        if (rc == 0) {
+            skein_stats_add(stats, one);
+        }
+    }
+    free(one);
     return rc;
 }
 
@@ -46,32 +105,33 @@ static int check_file(const struct skein_recording *rec, const char *name,
     return 0;
 }
 
+/* A footer is believed, unless salvage has to say what can be read. */
+static int known_or_counted(const struct skein_recording *rec, struct skein_segment *seg,
+                            struct skein_stats *stats, struct skein_error *err) {
+    if (seg->sealed && rec->mode == SKEIN_READ_STRICT) {
+        *stats = seg->stats;
+        return 0;
+    }
+    return count_segment(rec, seg, stats, err);
+}
+
 int skein_recording_stats(struct skein_recording *rec, struct skein_stats *stats,
                           struct skein_error *err) {
-    *stats = (struct skein_stats){.shard_count = skein_recording_shard_count(rec)};
     if (rec->complete) {
         *stats = rec->manifest.stats;
         return 0;
     }
-    for (size_t i = 0; i < rec->segment_count; i++) {
-        stats->disk_bytes += rec->segments[i]->size_bytes;
-        stats->blocks += rec->segments[i]->block_count;
-    }
-    stats->segments = rec->segment_count;
-    return count_events(rec, stats, err);
+    return add_segments(rec, known_or_counted, stats, err);
 }
 
 int skein_recording_check(struct skein_recording *rec, struct skein_error *err) {
-    struct skein_stats counted = {0};
-    int rc = count_events(rec, &counted, err);
+    struct skein_stats counted;
+    int rc = add_segments(rec, check_segment, &counted, err);
 
     if (rc != 0) {
         return rc;
     }
-    if (rec->complete &&
-        (memcmp(counted.events, rec->manifest.stats.events, sizeof(counted.events)) != 0 ||
-         memcmp(counted.kind_bytes, rec->manifest.stats.kind_bytes, sizeof(counted.kind_bytes)) !=
-             0)) {
+    if (rec->complete && !skein_stats_same_events(&counted, &rec->manifest.stats)) {
         return skein_error_set(err, -EBADMSG,
                                "%s: its events are not those that its manifest counts", rec->dir);
     }

@@ -1,11 +1,12 @@
 /*
  * Segment files (layout: proto/skein.proto). A writer appends blocks to NNNNNN.skn.partial and
  * seals it into NNNNNN.skn; a reader loads the headers of all blocks and then any block by its
- * index.
+ * index. What a sealed segment holds is known from its footer, before any block header is read.
  */
 #ifndef SKEIN_PIPELINE_SEGMENT_H
 #define SKEIN_PIPELINE_SEGMENT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,7 +53,8 @@ int skein_segment_writer_seal(struct skein_segment_writer *writer, struct skein_
 void skein_segment_writer_abandon(struct skein_segment_writer *writer);
 
 struct skein_segment_block {
-    uint64_t offset; /* of the block data in the file */
+    uint64_t header; /* its offset in the file */
+    uint64_t offset; /* of the block data */
     uint64_t data_bytes;
     uint64_t data_xxh64;
     uint64_t number; /* 1, 2, … */
@@ -63,12 +65,17 @@ struct skein_segment {
     struct skein_segment_start start;
     char *path;
     uint64_t size_bytes;
-    bool sealed;              /* has a footer that fits */
-    struct skein_stats stats; /* of the footer, if sealed */
+    bool sealed;                          /* has a footer that fits */
+    struct skein_stats stats;             /* of the footer, if sealed */
+    uint64_t clock_end[SKEIN_MAX_SHARDS]; /* last ticks up to its end */
+    uint64_t events;
     size_t block_count;
-    struct skein_segment_block *blocks;
+    struct skein_segment_block *blocks; /* NULL: not read, see skein_segment_acquire() */
     uint64_t lost_bytes; /* passed over: the torn end of a partial file, or by salvage */
     uint64_t lost_blocks;
+    unsigned users; /* of blocks, when they are read on demand */
+    bool on_demand;
+    pthread_mutex_t lock; /* of users and blocks */
 };
 
 /*
@@ -79,7 +86,21 @@ struct skein_segment {
 int skein_segment_open(const char *path, enum skein_read_mode mode, struct skein_segment **out,
                        struct skein_error *err);
 
-/* Reads block i, checks its checksum, decodes it. */
+/*
+ * The same for strict mode, at the cost of a few pages: of a sealed segment only its header and its
+ * footer, which says how much there is. Whatever is not in order there, or not sealed, is read as
+ * above.
+ */
+int skein_segment_glance(const char *path, struct skein_segment **out, struct skein_error *err);
+
+/*
+ * Makes `blocks` available, from now until as many calls of release. Reads all headers when nobody
+ * has yet, with all the checks of skein_segment_open(). Any thread may call these two.
+ */
+int skein_segment_acquire(struct skein_segment *segment, struct skein_error *err);
+void skein_segment_release(struct skein_segment *segment);
+
+/* Reads block i, checks its checksum, decodes it. `blocks` must be available. */
 int skein_segment_load(const struct skein_segment *segment, size_t i, struct skein_block **out,
                        struct skein_error *err);
 

@@ -22,6 +22,7 @@ struct skein_segment_writer {
     uint64_t clock[SKEIN_MAX_SHARDS];
     uint64_t *block_offset;
     size_t block_count, block_capacity;
+    bool gap;      /* a block has one */
     char *partial; /* the file's name until it is sealed */
     char *sealed;
 };
@@ -162,6 +163,7 @@ int skein_segment_writer_block(struct skein_segment_writer *w, const struct skei
     }
     w->offset += data_bytes;
     memcpy(w->clock, info->clock_after, sizeof(w->clock));
+    w->gap |= info->gap;
     return 0;
 }
 
@@ -184,6 +186,7 @@ static int write_footer(struct skein_segment_writer *w, struct skein_stats *stat
     msg.n_clock = w->start.shard_count;
     msg.clock = w->clock;
     msg.slices = w->start.slices + stats->slices;
+    msg.gap = w->gap;
     msg.stats = &stats_message.stats;
     rc = write_frame(w, SKEIN_FRAME_FOOTER, &msg.base, err);
     if (rc == 0 && ((rc = skein_file_write(w->fd, &footer_offset, 8)) != 0 ||

@@ -74,7 +74,7 @@ struct skein_session_header {
     uint32_t reserved;
     uint64_t start_ns; /* CLOCK_MONOTONIC when RUNNING began */
     uint64_t end_ns;
-    uint64_t tsc_start; /* the guest's time-stamp counter at start_ns */
+    uint64_t tsc_start;     /* the guest's time-stamp counter at start_ns */
     uint64_t console_bytes; /* guest console bytes so far */
     uint64_t slices;        /* so far */
     uint64_t edges;         /* slices that began with another shard's edge */

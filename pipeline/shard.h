@@ -139,11 +139,13 @@ skein_shard_append_words(struct skein_shard_writer *w, uint8_t kind, uint8_t fla
     }
     memcpy(&header, &rec, sizeof(header));
     memcpy(at, &header, sizeof(header));
-    memcpy(at + sizeof(header), words, 8ull * n);
     sums.sum += header;
     sums.sum_of_sums += sums.sum;
     for (uint32_t i = 0; i < n; i++) {
-        sums.sum += words[i];
+        const uint64_t word = words[i];
+        /* One by one: a wide load right after the caller's stores of words waits for them. */
+        memcpy(at + sizeof(header) + 8ull * i, &word, sizeof(word));
+        sums.sum += word;
         sums.sum_of_sums += sums.sum;
     }
     w->sums = sums;

@@ -1,5 +1,7 @@
 #include "pipeline/stats.h"
 
+#include <string.h>
+
 void skein_stats_count(struct skein_stats *stats, uint32_t shard, const struct skein_record *rec) {
     stats->events[shard][rec->kind]++;
     stats->kind_bytes[rec->kind] += rec->size_bytes;
@@ -26,6 +28,12 @@ void skein_stats_add(struct skein_stats *stats, const struct skein_stats *other)
     stats->disk_bytes += other->disk_bytes;
     stats->blocks += other->blocks;
     stats->segments += other->segments;
+}
+
+bool skein_stats_same_events(const struct skein_stats *a, const struct skein_stats *b) {
+    return memcmp(a->events, b->events, sizeof(a->events)) == 0 &&
+           memcmp(a->kind_bytes, b->kind_bytes, sizeof(a->kind_bytes)) == 0 &&
+           a->slices == b->slices && a->edges == b->edges;
 }
 
 uint64_t skein_stats_kind(const struct skein_stats *stats, uint8_t kind) {

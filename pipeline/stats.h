@@ -2,6 +2,7 @@
 #ifndef SKEIN_PIPELINE_STATS_H
 #define SKEIN_PIPELINE_STATS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "pipeline/event.h"
@@ -25,6 +26,9 @@ void skein_stats_count(struct skein_stats *stats, uint32_t shard, const struct s
 
 /* Adds what `other` counted. */
 void skein_stats_add(struct skein_stats *stats, const struct skein_stats *other);
+
+/* Both count the same events; how they lie on disk may differ. */
+bool skein_stats_same_events(const struct skein_stats *a, const struct skein_stats *b);
 
 uint64_t skein_stats_events(const struct skein_stats *stats);
 uint64_t skein_stats_kind(const struct skein_stats *stats, uint8_t kind);

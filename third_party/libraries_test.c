@@ -4,6 +4,8 @@
 #include <hwloc.h>
 #include <numa.h>
 #include <protobuf-c/protobuf-c.h>
+#include <seccomp.h>
+#include <stdlib.h>
 #include <xxhash.h>
 #include <zstd.h>
 
@@ -39,4 +41,10 @@ Test(libraries, numa_links) {
         cr_skip("this kernel has no NUMA system calls");
     }
     cr_assert_geq(numa_max_node(), 0);
+}
+
+Test(libraries, seccomp_names_system_calls) {
+    char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, 257);
+    cr_assert_str_eq(name, "openat");
+    free(name);
 }

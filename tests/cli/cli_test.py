@@ -74,6 +74,15 @@ class Usage(Cli):
         self.assertEqual(code, 0)
         self.assertTrue(out.startswith("skein "))
 
+    def test_help_on_a_verb(self):
+        for verb in "record", "replay", "verify", "info":
+            code, out, err = self.skein("help", verb)
+            self.assertEqual((code, err), (0, ""))
+            self.assertTrue(out.startswith("skein %s " % verb))
+            self.assertEqual(self.skein(verb, "--help"), (0, out, ""))
+            self.assertEqual(self.skein(verb, "-h"), (0, out, ""))
+        self.refuses(self.skein("help", "recrod"), "no help on recrod")
+
     def test_bad_usage(self):
         self.refuses(self.skein(), "skein help")
         self.refuses(self.skein("recrod"), "unknown verb recrod")

@@ -8,6 +8,7 @@
 #include <zstd.h>
 
 #include "pipeline/shard_layout.h"
+#include "proto/skein.pb-c.h"
 #include "tests/pipeline/events.h"
 
 static struct skein_block *round_trip(struct skein_block_encoder *enc, uint32_t shards) {
@@ -186,4 +187,25 @@ Test(block, a_message_that_needs_much_memory_is_refused) {
     cr_assert_lt(after.ru_maxrss - before.ru_maxrss, 64 << 10, "KiB");
     free(packed);
     free(data);
+}
+
+/* Once packed, all that is left in the column of values is zeros. */
+Test(block, counters_from_zero_come_back) {
+    struct skein_block_encoder *enc;
+
+    cr_assert_eq(skein_block_encoder_create(2, 0, &enc), 0);
+    for (uint64_t i = 0; i < 100; i++) {
+        struct any_record rec = {.header = {16, SKEIN_VALUE, 0, SKEIN_VALUE_TSC | 8u << 8}};
+        const uint64_t value = i * 49 / 2;
+        memcpy(rec.payload, &value, sizeof(value));
+        cr_assert_eq(skein_block_encoder_add(enc, 0, &rec.header), 0);
+    }
+    struct skein_block *block = round_trip(enc, 2);
+    for (uint32_t i = 0; i < 100; i++) {
+        uint64_t value;
+        memcpy(&value, skein_block_record(block, i) + 1, sizeof(value));
+        cr_assert_eq(value, i * 49 / 2);
+    }
+    skein_block_free(block);
+    skein_block_encoder_free(enc);
 }

@@ -17,6 +17,7 @@ protobuf-c-compiler   encoding of segments
 libxxhash-dev         checksums and digests
 libhwloc-dev          finds NUMA nodes and cores
 libnuma-dev           binds shards to NUMA nodes
+libseccomp-dev        names of system calls in skein's output
 libcriterion-dev      unit tests
 ninja-build           builds QEMU
 pkg-config            finds QEMU's libraries
@@ -26,7 +27,7 @@ libglib2.0-dev        QEMU's base library
 libpixman-1-dev       QEMU's display
 libfdt-dev            QEMU's device trees
 libslirp-dev          QEMU's user network
-zlib1g-dev            QEMU
+zlib1g-dev            QEMU; the timeline's data
 flex                  QEMU's build
 bison                 QEMU's build
 patch                 applies our patches to QEMU
@@ -42,6 +43,7 @@ clang-tidy            checks our code
 clang                 builds the fuzzers
 libclang-rt-14-dev    libFuzzer and the sanitizers of the fuzzers
 shellcheck            checks our scripts
+mandoc                checks our manual pages
 jq                    the tests and benchmarks read skein's JSON
 TABLE
 }

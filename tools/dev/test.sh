@@ -43,7 +43,7 @@ check_format() {
 check_scripts() {
     local scripts
     mapfile -t scripts < <(our_scripts)
-    shellcheck -x "${scripts[@]}" tools/dev/*.sh && shellcheck -s sh guest/workloads/*.sh
+    shellcheck -x "${scripts[@]}" tools/dev/*.sh cli/completion/skein.bash && shellcheck -s sh guest/workloads/*.sh
 }
 
 check_length() {
@@ -51,6 +51,10 @@ check_length() {
     long=$(git ls-files -co --exclude-standard '*.[ch]' '*.sh' '*.py' dev | xargs wc -l |
         awk '$1 > 400 && $2 != "total"')
     [ -z "$long" ] || { echo "longer than 400 lines: $long" && return 1; }
+}
+
+check_manual() {
+    mandoc -T lint -W warning docs/man/*.1
 }
 
 # A file that passed passes again as long as no header, no setting and not the file has changed.
@@ -150,6 +154,7 @@ run_tests() {
     check length check_length
     check shellcheck check_scripts
     check clang-tidy check_tidy
+    check manual check_manual
     run_unit_tests '' //...
     run_unit_tests asan //tests/...
     run_unit_tests tsan //tests/pipeline/...

@@ -1,0 +1,105 @@
+# shellcheck shell=bash
+# Completion of skein for bash: skein completion bash
+
+_skein_options() {
+    local qemu='--qemu --verbose'
+    case $1 in
+        record)
+            echo -o --output --kernel --initrd --append --smp --memory --cpu --scope --start \
+                --stop --durability --timeout -q --quiet --json "$qemu"
+            ;;
+        replay | verify) echo -q --quiet --json "$qemu" ;;
+        info) echo --json ;;
+    esac
+}
+
+# How bash shows what is offered; old ones do not know all ways.
+_skein_how() {
+    compopt -o "$1" 2>/dev/null || true
+}
+
+# Those of the words that begin with $cur.
+_skein_words() {
+    mapfile -t COMPREPLY < <(compgen -W "$*" -- "$cur")
+}
+
+# The same for the last word of a list with commas.
+_skein_list() {
+    local head=
+    [[ $cur != *,* ]] || head=${cur%,*},
+    mapfile -t COMPREPLY < <(compgen -P "$head" -W "$*" -- "${cur##*,}")
+    _skein_how nospace
+}
+
+_skein_files() {
+    mapfile -t COMPREPLY < <(compgen -"$1" -- "$cur")
+    _skein_how filenames
+}
+
+# Folders: first the recordings, which hold a manifest.
+_skein_recordings() {
+    local dir
+    local -a others=()
+    COMPREPLY=()
+    while IFS= read -r dir; do
+        if [[ -e $dir/manifest ]]; then
+            COMPREPLY+=("$dir")
+        else
+            others+=("$dir")
+        fi
+    done < <(compgen -d -- "$cur" | sort)
+    COMPREPLY+=("${others[@]}")
+    _skein_how filenames
+    _skein_how nosort
+}
+
+# The value of option $1 of verb $2; fails when there is nothing to say about it.
+_skein_value() {
+    case $1 in
+        --scope) _skein_words kernel system ;;
+        --start) _skein_words boot console: guest ;;
+        --stop) _skein_words exit console: guest ;;
+        --durability) _skein_words none segment block ;;
+        --kernel | --initrd | --qemu | --json) _skein_files f ;;
+        -o | --output) _skein_files d ;;
+        --append | --smp | --memory | --cpu | --timeout) COMPREPLY=() ;;
+        *) return 1 ;;
+    esac
+}
+
+_skein() {
+    local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} option='' i
+    local verbs='record replay verify info completion help version'
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        _skein_words "$verbs" --help --version
+        return
+    fi
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        [[ ${COMP_WORDS[i]} != -- ]] || return 0 # QEMU's own
+    done
+    # "--scope=k" comes as the words "--scope", "=", "k". --json has a value only so.
+    if [[ $cur == = ]]; then
+        cur='' option=${COMP_WORDS[COMP_CWORD - 1]}
+    elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == = ]]; then
+        option=${COMP_WORDS[COMP_CWORD - 2]}
+    elif [[ ${COMP_WORDS[COMP_CWORD - 1]} != --json ]]; then
+        option=${COMP_WORDS[COMP_CWORD - 1]}
+    fi
+    if _skein_value "$option" "$verb"; then
+        return
+    fi
+    case $verb in
+        help) _skein_words "$verbs" ;;
+        completion) _skein_words bash ;;
+        *)
+            if [[ $cur == -* ]]; then
+                _skein_words "$(_skein_options "$verb")" --help
+            elif [[ $verb != record ]]; then
+                _skein_recordings
+            fi
+            ;;
+    esac
+}
+
+complete -F _skein skein

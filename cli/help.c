@@ -1,0 +1,80 @@
+/*
+ * The text of each verb, in the order of skein help. docs/man has the same at length; tests/docs
+ * compares both with the options that the verbs take.
+ */
+#include "cli/help.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "cli/qemu_args.h"
+
+#define JSON_OPTION "      --json[=FILE]   an object for programs, on stdout or into FILE\n"
+#define QEMU_OPTIONS                                                                               \
+    "      --qemu PATH     the QEMU with Skein's recorder (SKEIN_QEMU)\n"                          \
+    "      --verbose       QEMU's own messages, on stderr\n"
+
+static const char record[] =
+    "skein record -o DIR --kernel FILE [OPTIONS] [-- QEMU ARGS…]\n"
+    "\n"
+    "Runs a guest under QEMU and records its kernel.\n"
+    "\n"
+    "  -o, --output DIR    the recording, a new folder\n"
+    "      --kernel FILE   the guest's kernel\n"
+    "      --initrd FILE   its initial file system\n"
+    "      --append TEXT   its command line\n"
+    "      --smp N         vCPUs, up to 64 (1)\n"
+    "      --memory SIZE   RAM (" SKEIN_DEFAULT_MEMORY ")\n"
+    "      --cpu MODEL     QEMU's -cpu (" SKEIN_DEFAULT_CPU ")\n"
+    "      --scope kernel|system\n"
+    "                      what is recorded: the kernel, or user programs too (kernel)\n"
+    "      --start boot|console:TEXT|guest\n"
+    "                      when it begins: at boot, when the console shows TEXT, or when the\n"
+    "                      guest writes byte 1 to port 0x5ce0 (boot)\n"
+    "      --stop exit|console:TEXT|guest\n"
+    "                      when it ends: with the guest, when the console shows TEXT, or at\n"
+    "                      byte 2 on that port (exit)\n"
+    "      --durability none|segment|block\n"
+    "                      what is forced to the disk, and when (segment)\n"
+    "      --timeout SECONDS\n"
+    "                      end the recording after that long\n" QEMU_OPTIONS
+    "  -q, --quiet         neither the console nor the summary\n" JSON_OPTION;
+
+static const char replay[] =
+    "skein replay [OPTIONS] DIR\n"
+    "\n"
+    "Runs the recording again, comparing all the way; shows console, progress and summary.\n"
+    "\n" QEMU_OPTIONS "  -q, --quiet         only what is not the same\n" JSON_OPTION;
+
+static const char verify[] =
+    "skein verify [OPTIONS] DIR…\n"
+    "\n"
+    "Runs the recordings again, quietly: one line for each.\n"
+    "\n" QEMU_OPTIONS "  -q, --quiet         only those that are not the same\n"
+    "      --json[=FILE]   an array for programs, on stdout or into FILE\n";
+
+static const char info[] = "skein info [OPTIONS] DIR\n"
+                           "\n"
+                           "Shows what was recorded.\n"
+                           "\n" JSON_OPTION;
+
+static const char completion[] =
+    "skein completion bash\n"
+    "\n"
+    "Prints the script that completes verbs, options, values and recordings in bash; in\n"
+    "~/.bashrc: eval \"$(skein completion bash)\"\n";
+
+static const struct {
+    const char *verb;
+    const char *text;
+} texts[] = {
+    {"record", record}, {"replay", replay},         {"verify", verify},
+    {"info", info},     {"completion", completion},
+};
+
+const char *skein_help_find(const char *verb) {
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (strcmp(verb, texts[i].verb) == 0)
+            return texts[i].text;
+    return NULL;
+}

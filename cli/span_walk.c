@@ -1,0 +1,80 @@
+#include "cli/span_walk.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/progress.h"
+
+bool skein_span_parse_seconds(const char *text, uint64_t *ns) {
+    char *end;
+    /* No sign, no hexadecimal, no "inf". */
+    if (text[strspn(text, "0123456789.")] != '\0' || !isdigit((unsigned char)*text))
+        return false;
+    double s = strtod(text, &end);
+    if (*end != '\0' || s > 1e9)
+        return false;
+    *ns = (uint64_t)(s * 1e9 + 0.5);
+    return true;
+}
+
+int skein_span_walk_open(struct skein_span_walk *w, const char *dir,
+                         const struct skein_span_range *range) {
+    struct skein_error err;
+    *w = (struct skein_span_walk){.dir = dir, .range = *range};
+    if (skein_recording_open(dir, SKEIN_READ_STRICT, &w->rec, &err) != 0)
+        return skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
+    return SKEIN_EXIT_OK;
+}
+
+int skein_span_walk_start(struct skein_span_walk *w, const struct skein_span_sink *sink) {
+    return skein_spans_create(skein_recording_manifest(w->rec), skein_recording_shard_count(w->rec),
+                              w->range.from_ns, w->range.to_ns, sink, &w->spans);
+}
+
+void skein_span_walk_close(struct skein_span_walk *w) {
+    skein_spans_free(w->spans);
+    skein_recording_close(w->rec);
+    w->spans = NULL;
+    w->rec = NULL;
+}
+
+/* 1: the recording cannot be read further (err says why); else what the sink said. */
+static int feed_all(struct skein_span_walk *w, struct skein_reader *reader,
+                    struct skein_error *err) {
+    struct skein_progress progress;
+    struct skein_progress_state state = {.events_all = skein_recording_events(w->rec)};
+    struct skein_event e;
+    int rc, told = 0;
+    skein_progress_init(&progress, false);
+    while ((rc = skein_reader_next(reader, &e, err)) == 1 &&
+           (told = skein_spans_feed(w->spans, &e)) == 0) {
+        state.events++;
+        state.slices = e.slice;
+        if (state.events % 4096 == 0)
+            skein_progress_draw(&progress, &state);
+    }
+    skein_progress_clear(&progress);
+    if (rc < 0)
+        return 1;
+    return told < 0 ? told : skein_spans_finish(w->spans);
+}
+
+int skein_span_walk_run(struct skein_span_walk *w, const char *out) {
+    struct skein_reader *reader;
+    struct skein_error err;
+    if (skein_reader_open(w->rec, &reader, &err) != 0)
+        return skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
+    const int rc = feed_all(w, reader, &err);
+    skein_reader_close(reader);
+    if (rc == 1)
+        return skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
+    if (rc != 0)
+        return skein_fail(SKEIN_EXIT_USAGE, "cannot write %s: %s", out, strerror(-rc));
+    if (skein_recording_complete(w->rec))
+        return SKEIN_EXIT_OK;
+    return skein_fail(SKEIN_EXIT_INCOMPLETE,
+                      "%s is incomplete: what is written goes as far as the recording does",
+                      w->dir);
+}

@@ -1,0 +1,39 @@
+/* All spans of a recording on the disk, as the verbs that show them want it. */
+#ifndef SKEIN_CLI_SPAN_WALK_H
+#define SKEIN_CLI_SPAN_WALK_H
+
+#include "cli/cli.h"
+#include "cli/span.h"
+#include "pipeline/recording.h"
+
+/* --from and --to. */
+struct skein_span_range {
+    uint64_t from_ns;
+    uint64_t to_ns; /* UINT64_MAX: the end */
+};
+
+struct skein_span_walk {
+    const char *dir;
+    struct skein_span_range range;
+    struct skein_recording *rec;
+    struct skein_spans *spans;
+};
+
+/* "1.25" seconds; false: it is anything else. */
+bool skein_span_parse_seconds(const char *text, uint64_t *ns);
+
+/* Opens the recording. SKEIN_EXIT_OK, or the exit code once the reason has been said. */
+int skein_span_walk_open(struct skein_span_walk *walk, const char *dir,
+                         const struct skein_span_range *range);
+
+/* Whom to tell; walk->spans is there afterwards. 0 or -errno. */
+int skein_span_walk_start(struct skein_span_walk *walk, const struct skein_span_sink *sink);
+
+/*
+ * Tells the sink of every span. SKEIN_EXIT_INCOMPLETE: of every one that there is, but the
+ * recording is not complete (it has been said). `out`: what the sink writes to, for the error line.
+ */
+int skein_span_walk_run(struct skein_span_walk *walk, const char *out);
+void skein_span_walk_close(struct skein_span_walk *walk);
+
+#endif

@@ -1,0 +1,407 @@
+// The picture: axis, lanes with their bars, edges; and the overview above it.
+
+const GUTTER = 104, AXIS = 30, MARK_LIMIT = 200, EDGE_LIMIT = 800;
+const FONT = '"DejaVu Sans", system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+const overview = document.getElementById("overview");
+const picture = document.getElementById("picture");
+const lanesBox = document.getElementById("lanes");
+const shown = {spans: 0, edges: 0, edgesHidden: 0}; // by the last drawing
+let colours = {}, laneHeight = 40;
+const labelWidths = new Map();
+
+function readColours() {
+  const style = getComputedStyle(document.documentElement);
+  const get = name => style.getPropertyValue(name).trim();
+  colours = {types: facts.types.map((_, t) => get(`--type-${t}`))};
+  for (const name of ["ground", "raised", "line", "line-soft", "text", "muted", "accent", "edge",
+                      "shade", "bar-text", "dark-text"])
+    colours[name] = get(`--${name}`);
+}
+
+// Light types carry dark text in both themes.
+const barText = type => (type === 4 && colours.text > "#8" ? colours.text
+  : type === 4 || type === 6 ? colours["dark-text"] : colours["bar-text"]);
+
+function prepare(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    canvas.style.height = `${height}px`;
+  }
+  const c = canvas.getContext("2d");
+  c.setTransform(ratio, 0, 0, ratio, 0, 0);
+  c.clearRect(0, 0, width, height);
+  return c;
+}
+
+const xOf = ns => GUTTER + (ns - view.from) / (view.to - view.from) * (picture.clientWidth - GUTTER);
+const nsOf = x => view.from + (x - GUTTER) / (picture.clientWidth - GUTTER) * (view.to - view.from);
+const laneTop = lane => AXIS + lane * laneHeight - lanesBox.scrollTop;
+const laneAt = y => {
+  const lane = Math.floor((y - AXIS + lanesBox.scrollTop) / laneHeight);
+  return y >= AXIS && lane >= 0 && lane < laneCount ? lane : -1;
+};
+const barInset = () => (laneHeight >= 30 ? 7 : laneHeight >= 18 ? 3 : 1);
+
+function layOut() {
+  const room = lanesBox.clientHeight - AXIS;
+  laneHeight = Math.max(16, Math.min(84, Math.floor(room / laneCount)));
+  const spacer = document.getElementById("spacer");
+  spacer.style.height = `${Math.max(0, AXIS + laneHeight * laneCount - lanesBox.clientHeight)}px`;
+}
+
+function stepFor(width_ns, pixels) {
+  const least = width_ns / Math.max(1, pixels / 130);
+  const unit = 10 ** Math.floor(Math.log10(least));
+  return [1, 2, 5, 10].find(m => m * unit >= least) * unit;
+}
+
+function drawAxis(c, width, height) {
+  const step = Math.max(1, stepFor(view.to - view.from, width - GUTTER));
+  c.fillStyle = colours.raised;
+  c.fillRect(0, 0, width, AXIS);
+  c.font = `11px ${FONT}`;
+  c.textBaseline = "middle";
+  for (let k = Math.ceil(view.from / step); k * step <= view.to; k++) {
+    const x = Math.round(xOf(k * step)) + 0.5;
+    if (x < GUTTER) continue;
+    c.fillStyle = colours["line-soft"];
+    c.fillRect(x - 0.5, AXIS, 1, height - AXIS);
+    c.fillStyle = colours.muted;
+    c.fillRect(x - 0.5, AXIS - 6, 1, 6);
+    const label = moment(k * step, step);
+    if (x + 5 + c.measureText(label).width < width) c.fillText(label, x + 5, AXIS / 2);
+  }
+  c.fillStyle = colours.line;
+  c.fillRect(0, AXIS - 1, width, 1);
+}
+
+// Rectangles by type, so that each colour is set once.
+class Bars {
+  constructor() {
+    this.full = facts.types.map(() => []);
+    this.dim = facts.types.map(() => []);
+  }
+  add(type, dim, x, y, w, h) {
+    (dim ? this.dim : this.full)[type].push(x, y, w, h);
+  }
+  paint(c) {
+    for (const [lists, alpha] of [[this.dim, 0.22], [this.full, 1]]) {
+      c.globalAlpha = alpha;
+      lists.forEach((list, type) => {
+        c.fillStyle = colours.types[type];
+        for (let i = 0; i < list.length; i += 4) c.fillRect(list[i], list[i + 1], list[i + 2], list[i + 3]);
+      });
+    }
+    c.globalAlpha = 1;
+  }
+}
+
+// What is less than a pixel wide is added up: as high as the pixel's time is busy, by type.
+class Column {
+  constructor(bars, y, height, scale) {
+    Object.assign(this, {bars, y, height, scale, x: -1, sums: new Float64Array(2 * typeCount), any: false});
+  }
+  add(x, type, dim, ns) {
+    if (x !== this.x) this.flush();
+    this.x = x;
+    this.any = true;
+    this.sums[2 * type + (dim ? 1 : 0)] += Math.max(ns, 1);
+  }
+  flush() {
+    if (!this.any) return;
+    let all = 0, y = this.y + this.height;
+    for (const ns of this.sums) all += ns;
+    // Something is always seen of it, however little it was.
+    const high = this.height * Math.min(1, Math.max(0.2, all / this.scale));
+    this.sums.forEach((ns, k) => {
+      if (!ns) return;
+      const h = high * ns / all;
+      y -= h;
+      this.bars.add(k >> 1, k & 1, this.x, y, 1, h);
+    });
+    this.sums.fill(0);
+    this.any = false;
+  }
+}
+
+function drawLaneBars(bars, lane, labels) {
+  const list = spans.ofLane[lane];
+  const inset = barInset(), y = laneTop(lane) + inset, h = laneHeight - 2 * inset;
+  const perPixel = (view.to - view.from) / (picture.clientWidth - GUTTER);
+  const column = new Column(bars, y, h, perPixel);
+  let busy = 0;
+  for (let k = firstAbove(list, spans.end, view.from - perPixel); k < list.length; k++) {
+    const i = list[k], begin = spans.begin[i], end = spans.end[i];
+    if (begin > view.to) break;
+    const x0 = Math.max(xOf(begin), GUTTER), x1 = Math.min(xOf(end), picture.clientWidth);
+    const dim = !matches(i);
+    busy += Math.max(0, Math.min(end, view.to) - Math.max(begin, view.from));
+    shown.spans++;
+    if (x1 - x0 < 1.5) {
+      column.add(Math.floor(x0), typeOf(i), dim, end - begin);
+      continue;
+    }
+    // A hair of room between neighbours, where there is room.
+    const gap = x1 - x0 > 6 ? 0.75 : 0;
+    bars.add(typeOf(i), dim, x0, y, x1 - x0 - gap, h);
+    if (x1 - x0 > 26 && h >= 11) labels.push(i, x0, x1 - x0 - gap, y + h / 2, dim ? 1 : 0);
+  }
+  column.flush();
+  return busy;
+}
+
+// Without spans: the bins, each as high as it was busy.
+function drawLaneBins(bars, lane) {
+  const inset = barInset(), y = laneTop(lane) + inset, h = laneHeight - 2 * inset;
+  const first = Math.max(0, Math.floor((view.from - bins.start_ns) / bins.width_ns));
+  let busy = 0;
+  for (let b = first; b < bins.count; b++) {
+    const ns = bins.start_ns + b * bins.width_ns;
+    if (ns > view.to) break;
+    const x0 = Math.max(xOf(ns), GUTTER), x1 = Math.min(xOf(ns + bins.width_ns), picture.clientWidth);
+    let at = y + h;
+    for (let type = 0; type < typeCount; type++) {
+      const part = bins.busy[lane][type][b];
+      if (!part || x1 <= x0) continue;
+      const high = Math.max(1, h * part / bins.width_ns);
+      at -= high;
+      busy += part;
+      bars.add(type, false, x0, at, x1 - x0, high);
+    }
+  }
+  return busy;
+}
+
+function drawLabels(c, labels) {
+  c.font = `11px ${FONT}`;
+  c.textBaseline = "middle";
+  for (let k = 0; k < labels.length; k += 5) {
+    const [i, x, width, y, dim] = labels.slice(k, k + 5);
+    let text = facts.names[spans.name[i]].name;
+    if (!labelWidths.has(text)) labelWidths.set(text, c.measureText(text).width);
+    const room = width - 10;
+    if (labelWidths.get(text) > room) {
+      const keep = Math.floor(text.length * (room - 8) / labelWidths.get(text));
+      if (keep < 2) continue;
+      text = `${text.slice(0, keep)}…`;
+    }
+    c.globalAlpha = dim ? 0.45 : 1;
+    c.fillStyle = dim ? colours.text : barText(typeOf(i));
+    c.fillText(text, x + 5, y + 0.5);
+  }
+  c.globalAlpha = 1;
+}
+
+function drawLaneNames(c, busy, height) {
+  c.fillStyle = colours.ground;
+  c.fillRect(0, AXIS, GUTTER, height - AXIS);
+  c.textBaseline = "middle";
+  for (let lane = 0; lane < laneCount; lane++) {
+    const y = laneTop(lane);
+    if (y > height || y + laneHeight < AXIS) continue;
+    const two = laneHeight >= 38;
+    c.font = `600 ${laneHeight >= 22 ? 12 : 10.5}px ${FONT}`;
+    c.fillStyle = colours.text;
+    c.fillText(facts.lanes[lane], 14, y + laneHeight / 2 - (two ? 7 : 0));
+    const share = busy[lane] / (Math.min(view.to, whole.to) - Math.max(view.from, whole.from));
+    const percent = `${(100 * Math.min(1, share || 0)).toFixed(share < 0.0995 && share > 0 ? 1 : 0)}${THIN}%`;
+    c.font = `${laneHeight >= 22 ? 11 : 10}px ${FONT}`;
+    c.fillStyle = colours.muted;
+    c.textAlign = two ? "left" : "right";
+    c.fillText(two ? `${percent} busy` : percent, two ? 14 : GUTTER - 8, y + laneHeight / 2 + (two ? 9 : 0));
+    c.textAlign = "left";
+    c.fillStyle = colours["line-soft"];
+    c.fillRect(0, y + laneHeight - 1, picture.clientWidth, 1);
+  }
+  c.fillStyle = colours.line;
+  c.fillRect(GUTTER - 1, 0, 1, height);
+}
+
+const edgeFrom = i => (spans.flags[i] & FOLLOWS && i > 0 ? i - 1 : -1);
+
+function visibleEdges() {
+  const out = [];
+  let low = 0, high = spans.count;
+  while (low < high) {
+    const middle = low + high >> 1;
+    if (spans.end[middle] >= view.from) high = middle;
+    else low = middle + 1;
+  }
+  for (let i = low; i < spans.count; i++) {
+    const from = edgeFrom(i);
+    if (from >= 0) out.push(i);
+    if (spans.begin[i] > view.to) break;
+  }
+  return out;
+}
+
+function drawEdge(c, i, strong) {
+  const from = edgeFrom(i), middle = laneHeight / 2;
+  const x0 = xOf(spans.end[from]), y0 = laneTop(spans.lane[from]) + middle;
+  const x1 = xOf(spans.begin[i]), y1 = laneTop(spans.lane[i]) + middle;
+  const bend = Math.min(40, Math.max(10, (x1 - x0) / 2));
+  c.globalAlpha = strong ? 1 : 0.45;
+  c.strokeStyle = c.fillStyle = strong ? colours.accent : colours.edge;
+  c.lineWidth = strong ? 2 : 1;
+  c.beginPath();
+  c.moveTo(x0, y0);
+  c.bezierCurveTo(x0 + bend, y0, x1 - bend, y1, x1 - 4, y1);
+  c.stroke();
+  c.beginPath();
+  c.moveTo(x1, y1);
+  c.lineTo(x1 - 6, y1 - 3.5);
+  c.lineTo(x1 - 6, y1 + 3.5);
+  c.fill();
+  c.globalAlpha = 1;
+}
+
+function drawEdges(c) {
+  shown.edges = shown.edgesHidden = 0;
+  if (!view.edges || !spans.count) return;
+  const list = visibleEdges();
+  if (list.length > EDGE_LIMIT) {
+    shown.edgesHidden = list.length;
+    return;
+  }
+  shown.edges = list.length;
+  for (const i of list) drawEdge(c, i, false);
+}
+
+// Interrupts that came while the kernel ran: a notch at the bar's top.
+function drawInstants(c) {
+  const first = firstInstantAfter(view.from), end = firstInstantAfter(view.to);
+  if (end - first > MARK_LIMIT) return;
+  c.fillStyle = colours.text;
+  for (let k = first; k < end; k++) {
+    const x = xOf(instants.ns[k]), y = laneTop(instants.lane[k]) + barInset();
+    c.beginPath();
+    c.moveTo(x - 3.5, y - 3);
+    c.lineTo(x + 3.5, y - 3);
+    c.lineTo(x, y + 4);
+    c.fill();
+  }
+}
+
+function outline(c, i, colour, width) {
+  const inset = barInset() - 1.5, x = Math.max(GUTTER - 2, xOf(spans.begin[i]));
+  c.strokeStyle = colour;
+  c.lineWidth = width;
+  c.strokeRect(x - 0.5, laneTop(spans.lane[i]) + inset, Math.max(2, xOf(spans.end[i]) - x), laneHeight - 2 * inset);
+}
+
+function drawSelected(c) {
+  const i = view.selected;
+  if (view.hover !== null && view.hover !== i) outline(c, view.hover, colours.muted, 1);
+  if (i < 0) return;
+  outline(c, i, colours.accent, 2);
+  if (!view.edges) return;
+  if (edgeFrom(i) >= 0) drawEdge(c, i, true);
+  if (i + 1 < spans.count && edgeFrom(i + 1) === i) drawEdge(c, i + 1, true);
+}
+
+function drawMark(c, height) {
+  if (!view.mark) return;
+  const [a, b] = view.mark.map(xOf).sort((p, q) => p - q);
+  c.fillStyle = colours.accent;
+  c.globalAlpha = 0.16;
+  c.fillRect(a, AXIS, b - a, height);
+  c.globalAlpha = 1;
+  c.font = `600 11px ${FONT}`;
+  c.fillText(duration(Math.abs(view.mark[1] - view.mark[0])), Math.max(a, GUTTER) + 6, AXIS + 10);
+}
+
+function drawEmpty(c, width, height) {
+  c.fillStyle = colours.muted;
+  c.font = `13px ${FONT}`;
+  c.textAlign = "center";
+  c.fillText(facts.cut_from || facts.cut_to ? "Nothing ran in kernel mode in this time."
+    : "This recording has no slices.", (width + GUTTER) / 2, Math.min(height, AXIS + laneHeight * laneCount + 60) - 24);
+  c.textAlign = "left";
+}
+
+function drawPicture() {
+  const width = picture.clientWidth, height = lanesBox.clientHeight;
+  const c = prepare(picture, width, height);
+  const bars = new Bars(), labels = [], busy = [];
+  shown.spans = 0;
+  drawAxis(c, width, height);
+  c.save();
+  c.beginPath();
+  c.rect(0, AXIS, width, height - AXIS);
+  c.clip();
+  for (let lane = 0; lane < laneCount; lane++)
+    busy.push(facts.has_rows ? drawLaneBars(bars, lane, labels) : drawLaneBins(bars, lane));
+  bars.paint(c);
+  drawLabels(c, labels);
+  drawEdges(c);
+  drawInstants(c);
+  drawSelected(c);
+  drawMark(c, height);
+  drawLaneNames(c, busy, height);
+  if (!facts.spans) drawEmpty(c, width, height);
+  c.restore();
+}
+
+const wideX = ns => GUTTER + (ns - whole.from) / (whole.to - whole.from) * (overview.clientWidth - GUTTER - 12);
+const wideNs = x => whole.from + (x - GUTTER) / (overview.clientWidth - GUTTER - 12) * (whole.to - whole.from);
+
+// All lanes together: never more than one has the token.
+function drawOverviewBars(c, top, height) {
+  const bars = new Bars(), right = Math.ceil(wideX(whole.to));
+  for (let x = GUTTER; x < right; x++) {
+    const first = Math.floor((wideNs(x) - bins.start_ns) / bins.width_ns);
+    const end = Math.max(first + 1, Math.floor((wideNs(x + 1) - bins.start_ns) / bins.width_ns));
+    let y = top + height;
+    for (let type = 0; type < typeCount; type++) {
+      let ns = 0;
+      for (let b = Math.max(0, first); b < end && b < bins.count; b++)
+        for (let lane = 0; lane < laneCount; lane++) ns += bins.busy[lane][type][b];
+      const h = height * Math.min(1, ns / ((end - first) * bins.width_ns));
+      y -= h;
+      if (h > 0) bars.add(type, false, x, y, 1, h);
+    }
+  }
+  bars.paint(c);
+}
+
+let overviewBars = null; // drawn once for a size and theme
+
+function drawOverview() {
+  const width = overview.clientWidth, height = 76, top = 12, tall = 44;
+  const c = prepare(overview, width, height);
+  const key = [overview.width, overview.height, colours.ground].join();
+  if (!overviewBars || overviewBars.key !== key) {
+    overviewBars = Object.assign(document.createElement("canvas"), {width: overview.width, height: overview.height, key});
+    const bc = overviewBars.getContext("2d");
+    bc.scale(overview.width / width, overview.width / width);
+    drawOverviewBars(bc, top, tall);
+  }
+  c.fillStyle = colours["line-soft"];
+  c.fillRect(GUTTER, top + tall, wideX(whole.to) - GUTTER, 1);
+  c.drawImage(overviewBars, 0, 0, width, height);
+  drawHits(c, top + tall + 3);
+  const a = Math.max(GUTTER, wideX(view.from)), b = Math.min(wideX(whole.to), wideX(view.to));
+  c.fillStyle = colours.shade;
+  c.fillRect(GUTTER, top - 4, a - GUTTER, tall + 8);
+  c.fillRect(b, top - 4, wideX(whole.to) - b, tall + 8);
+  c.strokeStyle = colours.accent;
+  c.lineWidth = 1.5;
+  c.strokeRect(a, top - 4, Math.max(2, b - a), tall + 8);
+  c.font = `600 12px ${FONT}`;
+  c.fillStyle = colours.text;
+  c.textBaseline = "middle";
+  c.fillText("Overview", 14, top + 14);
+  c.font = `11px ${FONT}`;
+  c.fillStyle = colours.muted;
+  c.fillText(duration(whole.to - whole.from), 14, top + 31);
+}
+
+function drawHits(c, y) {
+  if (!search.names || !search.count) return;
+  const hit = new Uint8Array(Math.ceil(overview.clientWidth) + 1);
+  for (let i = 0; i < spans.count; i++) if (matches(i)) hit[Math.max(0, Math.floor(wideX(spans.begin[i])))] = 1;
+  c.fillStyle = colours.accent;
+  hit.forEach((is, x) => { if (is) c.fillRect(x, y, 1, 6); });
+}
