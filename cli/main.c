@@ -23,6 +23,7 @@ static const char usage[] =
     "                                     TEXT, or at byte 2 on that port (exit)\n"
     "      --durability none|segment|block  what is forced to the disk, and when (segment)\n"
     "      --timeout SECONDS              end the recording after that long\n"
+    "      --huge-pages                   the shards in huge pages, where the system offers them\n"
     "  skein replay DIR                   run the recording again, comparing all the way\n"
     "  skein verify DIR…                  the same, quietly: one line for each\n"
     "  skein info DIR                     what was recorded\n"
@@ -36,6 +37,8 @@ static const char usage[] =
     "      --session FILE                 its shared memory, if not found in /dev/shm\n"
     "  skein export --perfetto FILE [--from S] [--to S] DIR   a trace for ui.perfetto.dev\n"
     "  skein timeline -o FILE.html [--from S] [--to S] DIR    a page that shows it in any browser\n"
+    "  skein doctor [--vcpus N] [--memory SIZE]   how this machine would record, and what to\n"
+    "                                     change\n"
     "  skein completion bash              a script that completes skein's command lines\n"
     "  skein help [VERB] | --version      this; VERB --help is the same as help VERB\n"
     "\n"
@@ -64,6 +67,7 @@ static const struct verb verbs[] = {
     {"recover", skein_cmd_recover},
     {"export", skein_cmd_export},
     {"timeline", skein_cmd_timeline},
+    {"doctor", skein_cmd_doctor},
     {"completion", skein_cmd_completion},
     /* clang-format on */
 };

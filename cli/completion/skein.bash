@@ -6,10 +6,11 @@ _skein_options() {
     case $1 in
         record)
             echo -o --output --kernel --initrd --append --smp --memory --cpu --scope --start \
-                --stop --durability --timeout -q --quiet --json "$qemu"
+                --stop --durability --timeout --huge-pages -q --quiet --json "$qemu"
             ;;
         replay | verify) echo -q --quiet --json "$qemu" ;;
         info) echo --json ;;
+        doctor) echo --vcpus --memory --qemu --json ;;
     esac
 }
 
