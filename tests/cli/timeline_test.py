@@ -18,7 +18,7 @@ from hand_made import SAMPLE, SAMPLE_EDGES, SAMPLE_SLICES, SYSCALL, Script, samp
 
 SKEIN = os.path.abspath(sys.argv[1])
 HAND_MADE = os.path.abspath(sys.argv[2])
-SYSCALL_BLUE, INTERRUPT_GREEN, SELECTED = (0, 114, 178), (0, 145, 106), (11, 92, 173)
+SYSCALL_BLUE, INTERRUPT_GREEN, SELECTED = (0, 114, 178), (0, 145, 106), (22, 32, 44)
 LANES = (110, 170, 1070, 860)  # of the screenshot: below the axis, right of the names
 
 
