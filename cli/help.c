@@ -58,6 +58,58 @@ static const char info[] = "skein info [OPTIONS] DIR\n"
                            "Shows what was recorded.\n"
                            "\n" JSON_OPTION;
 
+static const char ls[] = "skein ls [OPTIONS] [DIR…]\n"
+                         "\n"
+                         "Shows the recordings that folders are or hold (.).\n"
+                         "\n"
+                         "      --json[=FILE]   an array for programs, on stdout or into FILE\n";
+
+static const char cat[] =
+    "skein cat [OPTIONS] DIR\n"
+    "\n"
+    "Prints the events of a recording, in the order in which they happened.\n"
+    "\n"
+    "      --kind K,…      only these kinds, as skein info names them\n"
+    "      --vcpu N,…      only these vCPUs; devices: the device threads\n"
+    "      --tick A..B     only these ticks; A.. and ..B are ranges too\n"
+    "      --slice A..B    only these slices\n"
+    "      --time A..B     only these seconds since the recording began\n"
+    "      --limit N       no more than N events\n"
+    "      --bytes         what was read and written in full\n"
+    "      --json[=FILE]   an object for each event, on stdout or into FILE\n";
+
+static const char diff[] = "skein diff [OPTIONS] A B\n"
+                           "\n"
+                           "Shows where two recordings begin to differ.\n"
+                           "\n" JSON_OPTION;
+
+#define TIME_OPTIONS                                                                               \
+    "      --from SECONDS  from then on, since the recording began\n"                              \
+    "      --to SECONDS    up to then\n"
+
+static const char export[] = "skein export --perfetto FILE [OPTIONS] DIR\n"
+                             "\n"
+                             "Writes what each vCPU was in for other tools to show.\n"
+                             "\n"
+                             "      --perfetto FILE a trace for ui.perfetto.dev\n" TIME_OPTIONS;
+
+static const char timeline[] = "skein timeline -o FILE.html [OPTIONS] DIR\n"
+                               "\n"
+                               "Writes a page that shows in any browser what each vCPU was in.\n"
+                               "\n"
+                               "  -o FILE.html        the page\n" TIME_OPTIONS
+                               "      --max N         shows each span up to N of them (1000000)\n";
+
+static const char recover[] =
+    "skein recover [OPTIONS] DIR|SESSION\n"
+    "\n"
+    "Makes a damaged or incomplete recording readable, with what is left in shared memory, and\n"
+    "lists what is missing.\n"
+    "\n"
+    "  -o, --output DIR    where the result goes (the recording is repaired where it is)\n"
+    "      --session FILE  its shared memory (looked for in /dev/shm)\n"
+    "  -q, --quiet         does not say what was found\n" JSON_OPTION;
+
 static const char completion[] =
     "skein completion bash\n"
     "\n"
@@ -68,8 +120,17 @@ static const struct {
     const char *verb;
     const char *text;
 } texts[] = {
-    {"record", record}, {"replay", replay},         {"verify", verify},
-    {"info", info},     {"completion", completion},
+    {"record", record},
+    {"replay", replay},
+    {"verify", verify},
+    {"info", info},
+    {"ls", ls},
+    {"cat", cat},
+    {"diff", diff},
+    {"export", export},
+    {"timeline", timeline},
+    {"recover", recover},
+    {"completion", completion},
 };
 
 const char *skein_help_find(const char *verb) {

@@ -9,7 +9,11 @@ _skein_options() {
                 --stop --durability --timeout -q --quiet --json "$qemu"
             ;;
         replay | verify) echo -q --quiet --json "$qemu" ;;
-        info) echo --json ;;
+        info | ls | diff) echo --json ;;
+        cat) echo --kind --vcpu --tick --slice --time --limit --bytes --json ;;
+        export) echo --perfetto --from --to ;;
+        timeline) echo -o --from --to --max ;;
+        recover) echo -o --output --session -q --quiet --json ;;
     esac
 }
 
@@ -60,16 +64,22 @@ _skein_value() {
         --start) _skein_words boot console: guest ;;
         --stop) _skein_words exit console: guest ;;
         --durability) _skein_words none segment block ;;
-        --kernel | --initrd | --qemu | --json) _skein_files f ;;
-        -o | --output) _skein_files d ;;
-        --append | --smp | --memory | --cpu | --timeout) COMPREPLY=() ;;
+        --kind)
+            _skein_list token entry interrupt value user_read mem fpu digest page_dirty page_clean \
+                tlb_flush mark end
+            ;;
+        --vcpu) _skein_list 0 1 2 3 devices ;;
+        --kernel | --initrd | --qemu | --session | --perfetto | --json) _skein_files f ;;
+        -o | --output) if [[ $2 == timeline ]]; then _skein_files f; else _skein_files d; fi ;;
+        --append | --smp | --memory | --cpu | --timeout | --tick | --slice | --time | --limit | \
+            --from | --to | --max) COMPREPLY=() ;;
         *) return 1 ;;
     esac
 }
 
 _skein() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} option='' i
-    local verbs='record replay verify info completion help version'
+    local verbs='record replay verify info ls cat diff export timeline recover completion help version'
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         _skein_words "$verbs" --help --version

@@ -34,7 +34,7 @@ offers() {
     fi
 }
 
-offers skein re : record replay
+offers skein re : record replay recover
 offers skein --v : --version
 offers skein help ve : verify version
 offers skein completion '' : bash
@@ -52,6 +52,12 @@ offers skein replay --q : --quiet --qemu
 offers skein replay -q recordings/ : recordings/a recordings/b recordings/raw
 offers skein info --json recordings/b : recordings/b
 offers skein info --json = vm : vmlinuz
+offers skein recover -o o : other
+offers skein cat --kind en : entry end
+offers skein cat --kind token,mem,fp : token,mem,fpu
+offers skein cat --time '' :
+offers skein timeline -o vm : vmlinuz
+offers skein diff recordings/a recordings/ : recordings/a recordings/b recordings/raw
 offers skein info rec : recordings
 offers skein nonsense --x :
 

@@ -24,11 +24,10 @@ def tables(text):
     found = set()
     shorts = set(re.findall(r"\w", "".join(
         re.findall(r'getopt_long\(\w+, \w+, "([^"]*)"', text))))
+    found |= {"-" + c for c in shorts}
     for body in re.findall(r"struct option \w+\[\] = \{(.*?)\};", text, flags=re.S):
-        for name, value in re.findall(r'\{"([\w-]+)",[^}]*?,\s*([\w\']+)\}', body):
+        for name in re.findall(r'\{"([\w-]+)",', body):
             found.add("--" + name)
-            if value.strip("'") in shorts and value != value.strip("'"):
-                found.add("-" + value.strip("'"))
     return found
 
 

@@ -71,7 +71,7 @@ class Format(unittest.TestCase):
 
     def test_golden_recordings(self):
         paths = golden()
-        self.assertGreaterEqual(len(paths), 4)
+        self.assertGreaterEqual(len(paths), 6)
         for path in paths:
             for mode in "strict", "salvage":
                 with self.subTest(path=path, mode=mode):
@@ -81,6 +81,14 @@ class Format(unittest.TestCase):
         kinds = {record[2] for path in golden()
                  for _, _, _, record in reader.Recording(path, True).events()}
         self.assertEqual(kinds, set(range(1, reader.KIND_COUNT)))
+
+    def test_counters_on_a_grid_are_there(self):
+        segment = reader.Recording(os.path.join(GOLDEN, "v1/counters")).segments[0]
+        header, at = segment.blocks[0]
+        block = wire.parse(reader.MESSAGES, "Block",
+                           wire.unzstd(segment.data[at:at + header["data_bytes"]],
+                                       header["packed_bytes"]))
+        self.assertTrue(any(columns["tsc_step"] for columns in block["shards"]))
 
     def copy(self, path):
         to = os.path.join(self.tmp, "copy")

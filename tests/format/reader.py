@@ -40,7 +40,8 @@ def frame(data, at, magic, name):
     if data[at:at + 8] != magic:
         raise Damage("another magic")
     version, length = struct.unpack_from("<II", data, at + 8)
-    if version != 1 or length > 16 << 20:
+    limit = 4096 - 24 if magic in (b"SKNSEGMT", b"SKNBLOCK") else 16 << 20
+    if version != 1 or length > limit:
         raise Damage("another version, or an impossible length")
     end = at + 16 + length + 8
     if end > len(data):
@@ -50,6 +51,27 @@ def frame(data, at, magic, name):
     return parse(MESSAGES, name, data[at + 16:end - 8]), end
 
 
+def counters(message):
+    """The values of a shard, with the counters off their grid: coded as if there were none."""
+    step, shift, phase = (message["tsc_" + name] for name in ("step", "shift", "phase"))
+    if not step:
+        return message["value"]
+    low, rest = message["tsc_low"], message["tsc_rest"] or [0] * len(message["tsc_low"])
+    tsc = [i for i, arg in enumerate(message["value_arg"][:len(message["value"])])
+           if arg & 0xff == SOURCE_TSC][1:]
+    if step > 1 << 14 or shift > 3 or phase >> shift or not len(tsc) == len(low) == len(rest):
+        raise Damage("no grid")
+    values, k, last = list(message["value"]), 0, 0
+    for n, i in enumerate(tsc):
+        z = (256 * values[i] + low[n]) & MASK
+        k += -(z >> 1) - 1 if z & 1 else z >> 1
+        if abs(k) >= 1 << 48:
+            raise Damage("too far for a grid")
+        at = (k * step + phase >> shift) + rest[n]
+        values[i], last = (at - last) & MASK, at
+    return values
+
+
 class Columns:
     """The columns of one shard in a block, and how far they are used."""
 
@@ -57,6 +79,7 @@ class Columns:
         self.message = message
         self.at = {}
         self.last = {}
+        message["value"] = counters(message)
         self.slots = {s["slot"]: s["value"] for s in message["entry_slots"]}
         if message["flags"] and len(message["flags"]) != len(message["kind"]):
             raise Damage("flags and kinds differ in number")
@@ -78,6 +101,13 @@ class Columns:
             raise Damage("slot %d is missing" % i)
         self.at[i] = at + 1
         return self.delta(i, self.slots[i][at])
+
+    def used_up(self):
+        columns = [c for c in self.message
+                   if c not in ("flags", "tsc_low", "tsc_rest", "entry_slots")]
+        return all(self.at.get(c, 0) == len(self.message[c]) for c in columns
+                   if not isinstance(self.message[c], int) and self.message[c]) and \
+            all(self.at.get(i, 0) == len(values) for i, values in self.slots.items())
 
     def delta(self, series, value):
         if series == "page":
@@ -166,7 +196,8 @@ def decode_block(data, header):
             slices += kind & 0x7f == TOKEN
             events.append((shard, clock[shard], slices, record))
     if len(events) != header["events"] or clock != header["clock_after"] or \
-            sum(len(e[3]) for e in events) != header["raw_bytes"]:
+            sum(len(e[3]) for e in events) != header["raw_bytes"] or \
+            not all(columns.used_up() for columns in shards.values()):
         raise Damage("not the events that the header counts")
     return events
 
@@ -179,7 +210,7 @@ class Segment:
             self.data = f.read()
         self.salvage = salvage
         self.partial = path.endswith(".partial")
-        self.blocks, self.sealed, self.lost_bytes = [], False, 0
+        self.blocks, self.offsets, self.sealed, self.lost_bytes = [], [], False, 0
         self.header, self.at = frame(self.data, 0, b"SKNSEGMT", "SegmentHeader")
         if len(self.header["uuid"]) != 16 or not 0 < self.header["shard_count"] <= 65 or \
                 len(self.header["clock"]) != self.header["shard_count"]:
@@ -197,17 +228,13 @@ class Segment:
                 self.footer()
             else:
                 self.block()
-        except Short:
-            if self.partial:
-                self.skip(len(self.data))
-            elif self.salvage:
+        except Damage as damage:
+            if self.salvage:
                 self.resync()
+            elif self.partial and isinstance(damage, Short):
+                self.skip(len(self.data))
             else:
                 raise
-        except Damage:
-            if not self.salvage:
-                raise
-            self.resync()
 
     def skip(self, to):
         self.lost_bytes += to - self.at
@@ -219,7 +246,7 @@ class Segment:
 
     def block(self):
         header, end = frame(self.data, self.at, b"SKNBLOCK", "BlockHeader")
-        follows = all(a >= b if self.salvage else a == b
+        follows = all(a >= b if self.salvage or header["gap"] else a == b
                       for a, b in zip(header["clock"], self.clock))
         grown = [b - a for a, b in zip(header["clock"], header["clock_after"])]
         if header["uuid"] != self.header["uuid"] or header["segment"] != self.header["segment"] or \
@@ -232,20 +259,38 @@ class Segment:
         if end + header["data_bytes"] > len(self.data):
             raise Short("the file ends within a block")
         self.blocks.append((header, end))
+        self.offsets.append(self.at)
         self.clock, self.number = header["clock_after"], header["block"]
         self.at = end + header["data_bytes"]
 
     def footer(self):
+        if self.data[-8:] != b"SKNSEGND":
+            raise Short("the file ends within its footer or behind it")
         footer, end = frame(self.data, self.at, b"SKNFOOTR", "SegmentFooter")
-        trailer = self.data[end:]
-        if len(trailer) < 16:
-            raise Short("the file ends behind its footer")
-        if trailer != struct.pack("<Q", self.at) + b"SKNSEGND" or \
+        stats = footer["stats"] or parse(MESSAGES, "Stats", b"")
+        counts = [sum(shard["events"]) for shard in stats["shards"]]
+        counts += [0] * (len(self.clock) - len(counts))
+        ticks = [b - a for a, b in zip(self.header["clock"], footer["clock"])]
+        if self.data[end:] != struct.pack("<Q", self.at) + b"SKNSEGND" or \
                 footer["uuid"] != self.header["uuid"] or \
                 footer["segment"] != self.header["segment"] or footer["clock"] != self.clock or \
-                len(footer["block_offset"]) != len(self.blocks):
+                footer["block_offset"] != self.offsets or \
+                footer["slices"] != self.header["slices"] + stats["slices"] or \
+                (stats["blocks"], stats["segments"], stats["disk_bytes"]) != \
+                (len(self.blocks), 1, self.at) or \
+                not all(a <= b if footer["gap"] else a == b for a, b in zip(counts, ticks)):
             raise Damage("a footer that does not fit")
-        self.sealed, self.at = True, len(self.data)
+        self.sealed, self.at, self.stats = True, len(self.data), stats
+
+
+def events_of(*all_stats):
+    """(shard, kind) to events, of several Stats together."""
+    found = {}
+    for stats in all_stats:
+        for shard, counted in enumerate(stats["shards"]):
+            for kind, count in enumerate(counted["events"]):
+                found[shard, kind] = found.get((shard, kind), 0) + count
+    return {key: count for key, count in found.items() if count}
 
 
 class Recording:
@@ -283,7 +328,9 @@ class Recording:
             if header["uuid"] != self.manifest["uuid"] or header["segment"] != number or \
                     header["shard_count"] != self.manifest["vcpu_count"] + 1 or number <= last:
                 raise Damage("a segment of another recording")
-            if not self.salvage and (number != last + 1 or header["clock"] != clock):
+            reached = all(a >= b for a, b in zip(header["clock"], clock))
+            if (header["gap"] and not reached) or (not self.salvage and not header["gap"] and
+                                                   (number != last + 1 or header["clock"] != clock)):
                 raise Damage("a segment does not follow the one before")
             self.segments.append(segment)
         except Damage:
@@ -291,11 +338,10 @@ class Recording:
                 raise
 
     def check_totals(self):
-        stats = self.manifest["stats"] or {"segments": 0, "shards": []}
-        events = sum(h["events"] for s in self.segments for h, _ in s.blocks)
+        stats = self.manifest["stats"] or parse(MESSAGES, "Stats", b"")
         there = all(s.sealed for s in self.segments) and \
             len(self.segments) == stats["segments"] and \
-            events == sum(sum(s["events"]) for s in stats["shards"])
+            events_of(*(s.stats for s in self.segments)) == events_of(stats)
         self.complete = bool(self.manifest["complete"]) and there
         if self.manifest["complete"] and not there and not self.salvage:
             raise Damage("not what the manifest counts")

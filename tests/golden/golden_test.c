@@ -53,7 +53,7 @@ static void reads(const char *dir, const char *expected) {
 }
 
 Test(golden, old_recordings_read_as_they_did) {
-    cr_assert_geq(for_each(reads), 4);
+    cr_assert_geq(for_each(reads), 6);
 }
 
 /* What strict reading gives, written anew by today's writer. */
@@ -96,10 +96,11 @@ static void writes_again(const char *dir, const char *expected) {
     if (skein_recording_open(dir, SKEIN_READ_STRICT, &rec, NULL) != 0) {
         return; /* damaged on purpose */
     }
+    const bool gaps = skein_recording_manifest(rec)->loss;
     skein_recording_close(rec);
     summary_make(dir, SKEIN_READ_STRICT, before);
-    if (strstr(before, "open ok") == NULL) {
-        return;
+    if (gaps || strstr(before, "open ok") == NULL) {
+        return; /* written again, its events would have other ticks */
     }
     fixture_dir(to);
     cr_assert_eq(skein_recording_open(dir, SKEIN_READ_STRICT, &rec, NULL), 0);
@@ -112,5 +113,5 @@ static void writes_again(const char *dir, const char *expected) {
 }
 
 Test(golden, written_again_they_hold_the_same_events) {
-    cr_assert_geq(for_each(writes_again), 4);
+    cr_assert_geq(for_each(writes_again), 6);
 }

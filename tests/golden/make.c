@@ -14,6 +14,7 @@
 
 #include "pipeline/log_writer.h"
 #include "pipeline/recording.h"
+#include "pipeline/recover.h"
 #include "pipeline/segment.h"
 #include "pipeline/snapshot_file.h"
 #include "tests/golden/summary.h"
@@ -120,6 +121,8 @@ static struct skein_manifest describe(uint32_t vcpus, const char *seed) {
         .cmdline = "console=ttyS0 panic=-1 quiet",
         .start = "boot",
         .stop = "console:DONE",
+        .tsc_start = 123456789012,
+        .tsc_hz = 2450000000,
         .end_reason = "it is still being made, or skein was killed",
     };
 
@@ -321,6 +324,46 @@ static void make_damaged(void) {
     write_expected("damaged");
 }
 
+/* What skein recover makes of the damaged one. */
+static void make_recovered(void) {
+    char source[PATH_MAX], out[PATH_MAX];
+    const struct skein_recover_opts opts = {.source = source, .out = out};
+    struct skein_recovered done;
+    struct skein_error err = {""};
+
+    path_of(source, "damaged", "");
+    path_of(out, "recovered", "");
+    check(skein_recover(&opts, &done, &err), &err);
+    skein_recovered_free(&done);
+    write_expected("recovered");
+}
+
+/* One that counts 2450 MHz by a clock of 100 MHz, read by threads that move between processors. */
+static uint64_t read_counter(struct random *rng, uint64_t *clock, uint64_t i) {
+    *clock += 1 + random_below(rng, i % 10 == 0 ? 100000 : 40);
+    return *clock * 49 / 2 + (i / 100 % 2) * 5;
+}
+
+/* Time-stamp counters on a grid. */
+static void make_counters(void) {
+    struct history h = history_make(5, 3, 600, 1);
+    struct random rng = {5};
+    uint64_t clock = 1ull << 40;
+
+    for (size_t i = 0; i < h.count; i++) {
+        struct skein_record *r = (void *)(h.records + h.events[i].offset);
+        const uint64_t value = read_counter(&rng, &clock, i);
+
+        if (r->size_bytes == 16 && r->kind != SKEIN_END) {
+            *r = (struct skein_record){16, SKEIN_VALUE, 0, skein_value_arg(SKEIN_VALUE_TSC, 8, 0)};
+            memcpy(r + 1, &value, sizeof(value));
+        }
+    }
+    write_recording("counters", &h, true, 256 << 10, 1 << 20);
+    history_free(&h);
+    write_expected("counters");
+}
+
 int main(int argc, char **argv) {
     if (argc != 2) {
         die("usage", "make DIR");
@@ -333,5 +376,7 @@ int main(int argc, char **argv) {
     make_wide();
     make_partial();
     make_damaged();
+    make_recovered();
+    make_counters();
     return 0;
 }

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "pipeline/block.h"
 #include "pipeline/event.h"
 #include "tests/pipeline/random.h"
 
@@ -163,4 +164,30 @@ Test(tsc_grid, a_reader_refuses_what_no_writer_writes) {
     cr_assert(skein_tsc_unpack_next(&u, 0, 7, (uint64_t)-1, &tsc));
     cr_assert_eq(tsc, 1000u - 49 - 1, "two steps forward, four back, and one tick beside");
     cr_assert_not(skein_tsc_unpack_next(&u, 1ull << 50, 0, 0, &tsc));
+}
+
+/* Packed, all that is left in the column of values is zeros, and still it must be there. */
+Test(tsc_grid, a_block_of_counters_from_zero_comes_back) {
+    struct skein_block_encoder *enc;
+    struct skein_block_info info;
+    struct skein_block *block;
+    const uint8_t *data;
+    size_t bytes;
+
+    cr_assert_eq(skein_block_encoder_create(2, 0, &enc), 0);
+    for (uint64_t i = 0; i < 100; i++) {
+        struct {
+            struct skein_record header;
+            uint64_t value;
+        } rec = {{16, SKEIN_VALUE, 0, skein_value_arg(SKEIN_VALUE_TSC, 8, 0)}, i * 49 / 2};
+        cr_assert_eq(skein_block_encoder_add(enc, 0, &rec.header), 0);
+    }
+    cr_assert_eq(skein_block_encoder_finish(enc, &info, &data, &bytes), 0);
+    cr_assert_eq(skein_block_decode(data, bytes, &info, 2, &block, NULL), 0);
+    for (uint32_t i = 0; i < 100; i++) {
+        const uint64_t want = i * 49 / 2;
+        cr_assert_eq(memcmp(skein_block_record(block, i) + 1, &want, sizeof(want)), 0);
+    }
+    skein_block_free(block);
+    skein_block_encoder_free(enc);
 }
