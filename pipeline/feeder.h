@@ -4,9 +4,8 @@
  * never keeps another shard waiting, however far apart in the recording the shards stand, and the
  * memory is bounded by one block per shard.
  *
- * A shard is closed after its last event. A recording without END on every shard is cut at a
- * consistent cut whose last event of each shard carries a position (TOKEN, INTERRUPT, TLB_FLUSH,
- * MARK, ENTRY, DIGEST), and the session's header says truncated = 1.
+ * A shard is closed after its last event. A recording without END on every shard is cut where a
+ * replay can stop (cut.h), and the session's header says truncated = 1.
  */
 #ifndef SKEIN_PIPELINE_FEEDER_H
 #define SKEIN_PIPELINE_FEEDER_H
