@@ -27,6 +27,7 @@ int skein_cmd_record(int argc, char **argv);
 int skein_cmd_replay(int argc, char **argv);
 int skein_cmd_verify(int argc, char **argv);
 int skein_cmd_info(int argc, char **argv);
+int skein_cmd_stats(int argc, char **argv);
 int skein_cmd_cat(int argc, char **argv);
 int skein_cmd_ls(int argc, char **argv);
 int skein_cmd_diff(int argc, char **argv);

@@ -7,43 +7,44 @@
 #include "cli/perfetto_writer.h"
 #include "cli/span_walk.h"
 
+static int cannot_write(const char *path, int rc) {
+    return skein_fail(SKEIN_EXIT_USAGE, "export: cannot write %s: %s", path, strerror(-rc));
+}
+
 static int write_trace(struct skein_span_walk *walk, struct skein_outfile *out) {
     struct skein_perfetto p;
     const struct skein_span_sink sink = skein_perfetto_sink(&p);
-    int code = SKEIN_EXIT_OK;
     int rc = skein_span_walk_start(walk, &sink);
     if (rc == 0)
-        rc = skein_perfetto_start(&p, out->f, walk->spans, skein_recording_manifest(walk->rec),
-                                  walk->dir);
-    if (rc == 0) {
-        code = skein_span_walk_run(walk, out->path);
-        rc = skein_perfetto_finish(&p);
-    }
-    if (code != SKEIN_EXIT_OK && code != SKEIN_EXIT_INCOMPLETE)
-        return code; /* it has been said why */
+        rc = skein_perfetto_start(&p, out->f, walk->spans,
+                                  skein_recording_manifest(walk->opened.rec), walk->dir);
     if (rc != 0)
-        return skein_fail(SKEIN_EXIT_USAGE, "cannot write %s: %s", out->path, strerror(-rc));
-    return code;
+        return cannot_write(out->path, rc);
+    const int code = skein_span_walk_run(walk, out->path);
+    if (code != SKEIN_EXIT_OK)
+        return code;
+    rc = skein_perfetto_finish(&p);
+    return rc == 0 ? SKEIN_EXIT_OK : cannot_write(out->path, rc);
+}
+
+static int write_file(struct skein_span_walk *walk, const char *path) {
+    struct skein_outfile out;
+    int rc = skein_outfile_open(&out, path);
+    if (rc != 0)
+        return cannot_write(path, rc);
+    const int code = write_trace(walk, &out);
+    rc = skein_outfile_close(&out, code == SKEIN_EXIT_OK);
+    return code == SKEIN_EXIT_OK && rc != 0 ? cannot_write(path, rc) : code;
 }
 
 static int export_perfetto(const char *dir, const char *path,
                            const struct skein_span_range *range) {
     struct skein_span_walk walk;
-    struct skein_outfile out;
-    int code = skein_span_walk_open(&walk, dir, range);
-    if (code != SKEIN_EXIT_OK)
-        return code;
-    int rc = skein_outfile_open(&out, path);
-    if (rc == 0) {
-        code = write_trace(&walk, &out);
-        const bool keep = code == SKEIN_EXIT_OK || code == SKEIN_EXIT_INCOMPLETE;
-        rc = skein_outfile_close(&out, keep);
-        rc = keep ? rc : 0; /* what went wrong has been said */
-    }
-    skein_span_walk_close(&walk);
-    if (rc != 0)
-        return skein_fail(SKEIN_EXIT_USAGE, "cannot write %s: %s", path, strerror(-rc));
-    return code;
+    if (!skein_span_walk_open(&walk, "export", dir, range))
+        return SKEIN_EXIT_USAGE;
+    const int code = write_file(&walk, path);
+    const int lossy = skein_span_walk_close(&walk);
+    return code != SKEIN_EXIT_OK ? code : lossy;
 }
 
 int skein_cmd_export(int argc, char **argv) {

@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
     {"replay", skein_cmd_replay, "runs a recording again, comparing all the way"},
     {"verify", skein_cmd_verify, "the same for several, quietly: one line for each"},
     {"info", skein_cmd_info, "what was recorded"},
+    {"stats", skein_cmd_stats, "what a recording is made of, and what the kernel did"},
     {"ls", skein_cmd_ls, "the recordings in folders"},
     {"cat", skein_cmd_cat, "the events of a recording, in the order in which they happened"},
     {"diff", skein_cmd_diff, "where two recordings begin to differ"},

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/event_clock.h"
 #include "cli/slice_name.h"
 #include "cli/span_names.h"
 #include "pipeline/block_shape.h"
-#include "pipeline/timebase.h"
 
 /* Interrupts that wait until it is known where their span begins. */
 #define WAITING_MAX 16u
@@ -17,7 +17,8 @@
 struct skein_spans {
     struct skein_event_names *event_names;
     struct skein_slice_name *tracker;
-    struct skein_timebase time;
+    struct skein_event_clock clock;
+    uint64_t tick[SKEIN_MAX_SHARDS];
     struct skein_span_names names;
     struct skein_span_sink sink;
     uint32_t shard_count;
@@ -56,7 +57,7 @@ int skein_spans_create(const struct skein_manifest *manifest, uint32_t shard_cou
     s->from_ns = from_ns;
     s->to_ns = to_ns;
     s->sink = *sink;
-    skein_timebase_init(&s->time, manifest);
+    skein_event_clock_init(&s->clock, manifest);
     if (skein_event_names_create(&s->event_names) != 0 ||
         skein_slice_name_create(s->event_names, shard_count, &s->tracker) != 0) {
         skein_spans_free(s);
@@ -185,8 +186,9 @@ static void name_by(struct skein_spans *s, const struct skein_event *e, const ch
         name_span(s, name, SKEIN_SPAN_KERNEL); /* or what that name was met as */
 }
 
-static bool begins(const struct skein_spans *s, const struct skein_event *e) {
-    if (!s->open || s->span.shard != e->shard || e->record->kind == SKEIN_TOKEN)
+/* missing: events of the shard right before this one. */
+static bool begins(const struct skein_spans *s, const struct skein_event *e, bool missing) {
+    if (!s->open || missing || s->span.shard != e->shard || e->record->kind == SKEIN_TOKEN)
         return true;
     if (s->fresh || e->shard + 1 == s->shard_count)
         return false;
@@ -202,7 +204,7 @@ static void begin_span(struct skein_spans *s, const struct skein_event *e, const
                                   .first_tick = e->tick,
                                   .opens_slice = e->record->kind == SKEIN_TOKEN,
                                   .follows = follows,
-                                  .first_icount = s->time.icount[e->shard]};
+                                  .first_icount = s->clock.base.icount[e->shard]};
     s->open = true;
     s->fresh = s->span.opens_slice;
     s->placed = s->shown = false;
@@ -222,7 +224,7 @@ static void interrupt(struct skein_spans *s, const struct skein_event *e, const 
                                         SKEIN_SPAN_INTERRUPT),
         .ns = s->now_ns,
         .tick = e->tick,
-        .icount = s->time.icount[e->shard]};
+        .icount = s->clock.base.icount[e->shard]};
     if (s->now_ns < s->from_ns)
         return;
     if (!s->shown && s->waiting_count < WAITING_MAX) {
@@ -261,20 +263,24 @@ int skein_spans_feed(struct skein_spans *s, const struct skein_event *e) {
     const uint64_t before_ns = s->now_ns;
     if (e->shard >= s->shard_count)
         return 0;
-    s->now_ns = skein_timebase_ns(&s->time, e->shard, e->record);
+    const uint64_t ns = skein_event_clock_ns(&s->clock, e);
+    s->now_ns = ns > before_ns ? ns : before_ns; /* a record may say any icount */
     const char *name = skein_slice_name_feed(s->tracker, e->shard, e->record);
-    const bool same = s->open && s->span.shard == e->shard;
+    const bool missing = e->tick != s->tick[e->shard] + 1;
+    const bool same = s->open && s->span.shard == e->shard && !missing;
+    s->tick[e->shard] = e->tick;
     const uint64_t end_ns = same ? s->now_ns : before_ns;
     if (same)
-        s->span.last_icount = s->time.icount[e->shard];
+        s->span.last_icount = s->clock.base.icount[e->shard];
     if (e->record->kind == SKEIN_END) {
         end_span(s, end_ns, 0);
         return s->rc;
     }
-    if (begins(s, e)) {
+    if (begins(s, e, missing)) {
         const bool late = s->now_ns > s->to_ns;
-        const bool follows = s->open && !late && e->record->kind == SKEIN_TOKEN && !same &&
-                             e->record->arg == s->span.shard && end_ns >= s->from_ns;
+        const bool follows = s->open && !late && e->record->kind == SKEIN_TOKEN &&
+                             s->span.shard != e->shard && e->record->arg == s->span.shard &&
+                             e->slice == s->span.slice + 1 && end_ns >= s->from_ns;
         end_span(s, end_ns, follows ? e->slice : 0);
         if (late)
             return s->rc != 0 ? s->rc : 1;
@@ -283,7 +289,7 @@ int skein_spans_feed(struct skein_spans *s, const struct skein_event *e) {
         go_on(s, e, name, before_ns);
     }
     s->span.last_tick = e->tick;
-    s->span.last_icount = s->time.icount[e->shard];
+    s->span.last_icount = s->clock.base.icount[e->shard];
     s->span.bytes += e->record->size_bytes;
     if (s->placed && s->now_ns >= s->from_ns)
         show(s);

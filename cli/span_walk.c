@@ -19,32 +19,29 @@ bool skein_span_parse_seconds(const char *text, uint64_t *ns) {
     return true;
 }
 
-int skein_span_walk_open(struct skein_span_walk *w, const char *dir,
-                         const struct skein_span_range *range) {
-    struct skein_error err;
-    *w = (struct skein_span_walk){.dir = dir, .range = *range};
-    if (skein_recording_open(dir, SKEIN_READ_STRICT, &w->rec, &err) != 0)
-        return skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
-    return SKEIN_EXIT_OK;
+bool skein_span_walk_open(struct skein_span_walk *w, const char *verb, const char *dir,
+                          const struct skein_span_range *range) {
+    *w = (struct skein_span_walk){.verb = verb, .dir = dir, .range = *range};
+    return skein_open_readable(&w->opened, verb, dir);
 }
 
 int skein_span_walk_start(struct skein_span_walk *w, const struct skein_span_sink *sink) {
-    return skein_spans_create(skein_recording_manifest(w->rec), skein_recording_shard_count(w->rec),
-                              w->range.from_ns, w->range.to_ns, sink, &w->spans);
+    return skein_spans_create(skein_recording_manifest(w->opened.rec),
+                              skein_recording_shard_count(w->opened.rec), w->range.from_ns,
+                              w->range.to_ns, sink, &w->spans);
 }
 
-void skein_span_walk_close(struct skein_span_walk *w) {
+int skein_span_walk_close(struct skein_span_walk *w) {
     skein_spans_free(w->spans);
-    skein_recording_close(w->rec);
     w->spans = NULL;
-    w->rec = NULL;
+    return skein_open_finish(&w->opened, w->verb);
 }
 
 /* 1: the recording cannot be read further (err says why); else what the sink said. */
 static int feed_all(struct skein_span_walk *w, struct skein_reader *reader,
                     struct skein_error *err) {
     struct skein_progress progress;
-    struct skein_progress_state state = {.events_all = skein_recording_events(w->rec)};
+    struct skein_progress_state state = {.events_all = skein_recording_events(w->opened.rec)};
     struct skein_event e;
     int rc, told = 0;
     skein_progress_init(&progress, false);
@@ -64,17 +61,13 @@ static int feed_all(struct skein_span_walk *w, struct skein_reader *reader,
 int skein_span_walk_run(struct skein_span_walk *w, const char *out) {
     struct skein_reader *reader;
     struct skein_error err;
-    if (skein_reader_open(w->rec, &reader, &err) != 0)
+    if (skein_reader_open(w->opened.rec, &reader, &err) != 0)
         return skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
     const int rc = feed_all(w, reader, &err);
     skein_reader_close(reader);
     if (rc == 1)
-        return skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
+        return skein_fail(SKEIN_EXIT_USAGE, "%s: %s", w->verb, err.text);
     if (rc != 0)
-        return skein_fail(SKEIN_EXIT_USAGE, "cannot write %s: %s", out, strerror(-rc));
-    if (skein_recording_complete(w->rec))
-        return SKEIN_EXIT_OK;
-    return skein_fail(SKEIN_EXIT_INCOMPLETE,
-                      "%s is incomplete: what is written goes as far as the recording does",
-                      w->dir);
+        return skein_fail(SKEIN_EXIT_USAGE, "%s: cannot write %s: %s", w->verb, out, strerror(-rc));
+    return SKEIN_EXIT_OK;
 }

@@ -30,10 +30,12 @@ static int write_page(const struct timeline *t, const struct skein_span_walk *wa
         rc = rc != 0 ? rc : closed;
     }
     if (rc != 0)
-        return skein_fail(SKEIN_EXIT_USAGE, "cannot write %s: %s", t->path, strerror(-rc));
+        return skein_fail(SKEIN_EXIT_USAGE, "timeline: cannot write %s: %s", t->path,
+                          strerror(-rc));
     if (rows->rows == NULL)
         fprintf(stderr,
-                "skein: %s has more than %" PRIu32 " spans, so the page shows how busy the vCPUs "
+                "skein: timeline: %s has more than %" PRIu32
+                " spans, so the page shows how busy the vCPUs "
                 "were and not each span: use --from and --to, or --max\n",
                 t->dir, t->max);
     return SKEIN_EXIT_OK;
@@ -41,19 +43,17 @@ static int write_page(const struct timeline *t, const struct skein_span_walk *wa
 
 static int walk_and_write(const struct timeline *t, struct skein_span_walk *walk) {
     struct skein_timeline_rows *rows;
-    if (skein_timeline_rows_create(skein_recording_shard_count(walk->rec), t->range.from_ns, t->max,
-                                   &rows) != 0)
-        return skein_fail(SKEIN_EXIT_FAILED, "out of memory");
-    const struct skein_span_sink sink = skein_timeline_rows_sink(rows);
     int code = SKEIN_EXIT_FAILED;
+    if (skein_timeline_rows_create(skein_recording_shard_count(walk->opened.rec), t->range.from_ns,
+                                   t->max, &rows) != 0)
+        return skein_fail(code, "timeline: out of memory");
+    const struct skein_span_sink sink = skein_timeline_rows_sink(rows);
     if (skein_span_walk_start(walk, &sink) != 0)
-        skein_fail(code, "out of memory");
+        skein_fail(code, "timeline: out of memory");
     else
         code = skein_span_walk_run(walk, t->path);
-    if (code == SKEIN_EXIT_OK || code == SKEIN_EXIT_INCOMPLETE) {
-        const int written = write_page(t, walk, rows);
-        code = written != SKEIN_EXIT_OK ? written : code;
-    }
+    if (code == SKEIN_EXIT_OK)
+        code = write_page(t, walk, rows);
     skein_timeline_rows_free(rows);
     return code;
 }
@@ -97,11 +97,11 @@ int skein_cmd_timeline(int argc, char **argv) {
     struct timeline t = {.range.to_ns = UINT64_MAX, .max = DEFAULT_MAX};
     struct skein_span_walk walk;
     int code = parse(&t, argc, argv);
-    if (code == SKEIN_EXIT_OK)
-        code = skein_span_walk_open(&walk, t.dir, &t.range);
     if (code != SKEIN_EXIT_OK)
         return code;
+    if (!skein_span_walk_open(&walk, "timeline", t.dir, &t.range))
+        return SKEIN_EXIT_USAGE;
     code = walk_and_write(&t, &walk);
-    skein_span_walk_close(&walk);
-    return code;
+    const int lossy = skein_span_walk_close(&walk);
+    return code != SKEIN_EXIT_OK ? code : lossy;
 }

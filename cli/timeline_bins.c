@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define BINS SKEIN_TIMELINE_BINS
-#define FIRST_WIDTH_NS 1000u
+#define FIRST_WIDTH_NS 16u
 
 int skein_timeline_bins_init(struct skein_timeline_bins *b, uint32_t shard_count,
                              uint64_t start_ns) {

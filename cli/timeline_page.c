@@ -45,8 +45,10 @@ static void put_lists(struct skein_json *j, uint32_t shard_count) {
 }
 
 static void put_recording(struct skein_json *j, const struct skein_span_walk *w) {
-    const struct skein_manifest *m = skein_recording_manifest(w->rec);
+    const struct skein_manifest *m = skein_recording_manifest(w->opened.rec);
+    uint64_t lost_blocks, lost_bytes;
     char uuid[37];
+    skein_recording_losses(w->opened.rec, &lost_blocks, &lost_bytes);
     skein_uuid_format(m->uuid, uuid);
     skein_json_string(j, "title", w->dir);
     skein_json_string(j, "uuid", uuid);
@@ -54,10 +56,11 @@ static void put_recording(struct skein_json *j, const struct skein_span_walk *w)
     skein_json_string(j, "scope", skein_scope_name(m->scope));
     skein_json_string(j, "kernel", m->kernel.path);
     skein_json_string(j, "cmdline", m->cmdline);
-    skein_json_bool(j, "complete", skein_recording_complete(w->rec));
+    skein_json_bool(j, "complete", skein_recording_complete(w->opened.rec));
+    skein_json_bool(j, "damaged", lost_blocks != 0 || lost_bytes != 0);
     skein_json_string(j, "end", m->end != 0 ? skein_end_name(m->end) : "");
     skein_json_bool(j, "timed", m->tsc_hz != 0);
-    skein_json_u64(j, "events", skein_recording_events(w->rec));
+    skein_json_u64(j, "events", skein_recording_events(w->opened.rec));
     skein_json_bool(j, "cut_from", w->range.from_ns != 0);
     skein_json_bool(j, "cut_to", w->range.to_ns != UINT64_MAX);
 }
@@ -75,7 +78,7 @@ static void put_facts(FILE *out, const struct skein_span_walk *w,
     skein_json_bool(&j, "has_instants", rows->instants != NULL);
     skein_json_u64(&j, "first_ns", rows->first_ns);
     skein_json_u64(&j, "last_ns", rows->last_ns);
-    put_lists(&j, skein_recording_shard_count(w->rec));
+    put_lists(&j, skein_recording_shard_count(w->opened.rec));
     put_names(&j, w->spans, rows);
     put_bins(&j, &rows->bins);
     skein_json_close(&j, '}');

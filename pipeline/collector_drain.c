@@ -113,27 +113,90 @@ static void mark(struct source *s, const struct skein_shard_reader *r, uint64_t 
     s->cursor = end;
 }
 
+/* Copies records as long runs: those that lie behind one another in the ring. */
+struct copier {
+    struct skein_chunk *chunk;
+    const uint8_t *from; /* a run that is not copied yet */
+    size_t bytes;
+};
+
+static void copy_run(struct copier *copier) {
+    struct skein_chunk *chunk = copier->chunk;
+
+    if (copier->bytes != 0) {
+        memcpy(chunk->bytes + chunk->used, copier->from, copier->bytes);
+        chunk->used += copier->bytes;
+    }
+    copier->bytes = 0;
+}
+
+static void copy_record(struct copier *copier, const struct skein_record *rec, uint16_t size) {
+    const uint8_t *at = (const uint8_t *)rec;
+
+    if (copier->bytes == 0 || at != copier->from + copier->bytes) {
+        copy_run(copier);
+        copier->from = at;
+    }
+    copier->bytes += size;
+}
+
+/* Copies whole records, as many as the chunk has room for; counts them and moves the cursor. */
+static uint64_t fill(struct skein_chunk *chunk, struct skein_shard_reader *r, uint64_t *taken,
+                     bool *bad) {
+    struct copier copier = {.chunk = chunk};
+    uint64_t cursor = *taken, ticks = 0;
+    const struct skein_record *rec;
+
+    while ((rec = skein_shard_peek(r, &cursor, bad)) != NULL) {
+        const uint16_t size = rec->size_bytes;
+        if (chunk->used + copier.bytes + size > chunk->capacity) {
+            break;
+        }
+        copy_record(&copier, rec, size);
+        *taken = cursor;
+        ticks++;
+    }
+    copy_run(&copier);
+    if (rec == NULL && !*bad) {
+        *taken = cursor; /* pads at the end, too */
+    }
+    return ticks;
+}
+
+/*
+ * Whether the chunk still holds what was looked at in the ring: a QEMU that writes where it must
+ * not may have changed it in between.
+ */
+static bool is_whole(const struct skein_chunk *chunk, uint64_t ticks) {
+    size_t at = 0;
+
+    while (at < chunk->used) {
+        const struct skein_record *rec = (const void *)(chunk->bytes + at);
+        if (rec->size_bytes < sizeof(*rec) || rec->size_bytes % 8 != 0 ||
+            rec->size_bytes > chunk->used - at || rec->kind == SKEIN_PAD ||
+            rec->kind >= SKEIN_KIND_COUNT || ticks-- == 0) {
+            return false;
+        }
+        at += rec->size_bytes;
+    }
+    return ticks == 0;
+}
+
 /* Takes up to a chunk of what is published. */
 static struct skein_chunk *take(struct source *s, struct skein_shard_reader *r, uint64_t available,
                                 bool *bad) {
     const uint64_t limit = mark_limit(r) < CHUNK_BYTES ? mark_limit(r) : CHUNK_BYTES;
-    const uint64_t capacity = available < limit ? available : limit;
-    struct skein_chunk *chunk = skein_chunk_new(capacity);
-    uint64_t cursor = s->cursor, taken = s->cursor, ticks = 0;
-    const struct skein_record *rec;
+    struct skein_chunk *chunk = skein_chunk_new(available < limit ? available : limit);
+    uint64_t taken = s->cursor, ticks;
 
     if (chunk == NULL) {
         return NULL; /* memory may come back: the shard keeps its records meanwhile */
     }
-    while ((rec = skein_shard_peek(r, &cursor, bad)) != NULL &&
-           chunk->used + rec->size_bytes <= capacity) {
-        memcpy(chunk->bytes + chunk->used, rec, rec->size_bytes);
-        chunk->used += rec->size_bytes;
-        taken = cursor;
-        ticks++;
-    }
-    if (rec == NULL && !*bad) {
-        taken = cursor; /* pads at the end, too */
+    ticks = fill(chunk, r, &taken, bad);
+    if (!is_whole(chunk, ticks)) {
+        *bad = true;
+        chunk->used = 0;
+        taken = s->cursor;
     }
     if (taken != s->cursor) {
         mark(s, r, taken, ticks);

@@ -56,6 +56,21 @@ int skein_frame_prefix(const uint8_t *prefix, const char magic[8], const char *w
     return 0;
 }
 
+bool skein_frame_whole(const uint8_t *bytes, size_t n) {
+    uint32_t length;
+    uint64_t hash;
+
+    if (n < SKEIN_FRAME_OVERHEAD_BYTES) {
+        return false;
+    }
+    memcpy(&length, bytes + 12, 4);
+    if (length > SKEIN_FRAME_MESSAGE_MAX || length > n - SKEIN_FRAME_OVERHEAD_BYTES) {
+        return false;
+    }
+    memcpy(&hash, bytes + SKEIN_FRAME_PREFIX_BYTES + length, 8);
+    return hash == XXH64(bytes, SKEIN_FRAME_PREFIX_BYTES + length, 0);
+}
+
 int skein_frame_parse(const uint8_t *frame, size_t frame_bytes, const char magic[8],
                       const ProtobufCMessageDescriptor *type, const char *what,
                       ProtobufCMessage **message, struct skein_error *err) {

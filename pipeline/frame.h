@@ -6,6 +6,7 @@
 #define SKEIN_PIPELINE_FRAME_H
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,12 @@ int skein_frame_build(const char magic[8], const ProtobufCMessage *message, uint
  */
 int skein_frame_prefix(const uint8_t *prefix, const char magic[8], const char *what,
                        size_t *frame_bytes, struct skein_error *err);
+
+/*
+ * Whether the bytes begin with a frame whose checksum fits, of whatever version: what is refused as
+ * of another version is that, and not damage.
+ */
+bool skein_frame_whole(const uint8_t *bytes, size_t n);
 
 /* Checks the whole frame and unpacks its message; free with protobuf_c_message_free_unpacked(). */
 int skein_frame_parse(const uint8_t *frame, size_t frame_bytes, const char magic[8],

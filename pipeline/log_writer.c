@@ -17,8 +17,9 @@ struct skein_log_writer {
     uint64_t segment_raw_bytes;
     bool gap; /* before the next segment */
     uint64_t written[SKEIN_MAX_SHARDS];
-    struct skein_stats segment_stats;
-    struct skein_stats stats;
+    struct skein_stats segment_stats; /* of the segment being written */
+    struct skein_stats sealed_stats;
+    struct skein_stats stats; /* both, when somebody last asked */
 };
 
 int skein_log_writer_create(const struct skein_log_writer_opts *opts, struct skein_log_writer **out,
@@ -34,7 +35,8 @@ int skein_log_writer_create(const struct skein_log_writer_opts *opts, struct ske
     w->opts.dir = w->dir;
     w->opts.block_bytes = opts->block_bytes != 0 ? opts->block_bytes : SKEIN_LOG_BLOCK_BYTES;
     w->opts.segment_bytes = opts->segment_bytes != 0 ? opts->segment_bytes : SEGMENT_BYTES;
-    w->stats.shard_count = opts->shard_count;
+    w->segment_stats.shard_count = opts->shard_count;
+    w->sealed_stats.shard_count = opts->shard_count;
     if (w->opts.block_bytes > SKEIN_BLOCK_RAW_MAX / 2) {
         rc = skein_error_set(err, -EINVAL, "a block holds at most %llu MiB",
                              (SKEIN_BLOCK_RAW_MAX / 2) >> 20);
@@ -72,7 +74,6 @@ static int begin_segment(struct skein_log_writer *w, struct skein_error *err) {
     w->gap = false;
     memcpy(start.uuid, w->opts.uuid, sizeof(start.uuid));
     memcpy(start.clock, info->clock, sizeof(start.clock));
-    w->segment_stats = (struct skein_stats){.shard_count = w->opts.shard_count};
     w->segment_raw_bytes = 0;
     return skein_segment_writer_open(w->dir, &start, w->opts.durability, &w->segment, err);
 }
@@ -81,11 +82,13 @@ static int seal_segment(struct skein_log_writer *w, struct skein_error *err) {
     int rc = skein_segment_writer_seal(w->segment, &w->segment_stats, err);
 
     w->segment = NULL;
-    if (rc == 0) {
-        w->stats.disk_bytes += w->segment_stats.disk_bytes;
-        w->stats.blocks += w->segment_stats.blocks;
-        w->stats.segments++;
+    if (rc != 0) { /* its events were added, but it is not sealed */
+        w->segment_stats.disk_bytes = 0;
+        w->segment_stats.blocks = 0;
+        w->segment_stats.segments = 0;
     }
+    skein_stats_add(&w->sealed_stats, &w->segment_stats);
+    w->segment_stats = (struct skein_stats){.shard_count = w->opts.shard_count};
     return rc;
 }
 
@@ -117,7 +120,6 @@ int skein_log_writer_add(struct skein_log_writer *w, uint32_t shard, const struc
     if (rc != 0) {
         return skein_error_sys(err, rc, "cannot encode an event");
     }
-    skein_stats_count(&w->stats, shard, rec);
     skein_stats_count(&w->segment_stats, shard, rec);
     if (skein_block_encoder_info(w->encoder)->raw_bytes >= w->opts.block_bytes) {
         rc = write_block(w, err);
@@ -137,7 +139,9 @@ int skein_log_writer_finish(struct skein_log_writer *w, struct skein_error *err)
     return rc == 0 && w->segment != NULL ? seal_segment(w, err) : rc;
 }
 
-const struct skein_stats *skein_log_writer_stats(const struct skein_log_writer *w) {
+const struct skein_stats *skein_log_writer_stats(struct skein_log_writer *w) {
+    w->stats = w->sealed_stats;
+    skein_stats_add(&w->stats, &w->segment_stats);
     return &w->stats;
 }
 

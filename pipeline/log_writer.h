@@ -45,7 +45,7 @@ int skein_log_writer_add(struct skein_log_writer *writer, uint32_t shard,
 int skein_log_writer_finish(struct skein_log_writer *writer, struct skein_error *err);
 
 /* Of all that was added; disk_bytes, blocks and segments of what is sealed. */
-const struct skein_stats *skein_log_writer_stats(const struct skein_log_writer *writer);
+const struct skein_stats *skein_log_writer_stats(struct skein_log_writer *writer);
 
 /* Each shard's last tick that is in a file: it survives this process. Index: the shard. */
 const uint64_t *skein_log_writer_written(const struct skein_log_writer *writer);

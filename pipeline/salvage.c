@@ -42,7 +42,9 @@ static bool parse_frame(struct walk *w, const char magic[8], const char *what,
     if (rc == 0 && *frame_bytes <= max_bytes && *frame_bytes <= f->size - w->at) {
         return skein_frame_parse(at, *frame_bytes, magic, type, what, message, NULL) == 0;
     }
-    w->version_error = rc == -EPROTO ? rc : w->version_error;
+    if (rc == -EPROTO && skein_frame_whole(at, f->size - w->at)) {
+        w->version_error = rc;
+    }
     return false;
 }
 

@@ -9,10 +9,21 @@ const shown = {spans: 0, edges: 0, edgesHidden: 0}; // by the last drawing
 let colours = {}, laneHeight = 40;
 const labelWidths = new Map();
 
+// Names of one type differ a little, so that neighbours can be told apart.
+const SHADES = [0, 0.16, -0.14];
+const shadeOf = Uint8Array.from(facts.names, n => [...n.name].reduce((h, ch) => h * 31 + ch.charCodeAt(0) >>> 0, 7) % SHADES.length);
+
+function shade(colour, by) {
+  const towards = by > 0 ? 255 : 0;
+  const parts = [1, 3, 5].map(at => parseInt(colour.slice(at, at + 2), 16));
+  return `rgb(${parts.map(v => Math.round(v + (towards - v) * Math.abs(by))).join()})`;
+}
+
 function readColours() {
   const style = getComputedStyle(document.documentElement);
   const get = name => style.getPropertyValue(name).trim();
   colours = {types: facts.types.map((_, t) => get(`--type-${t}`))};
+  colours.fills = colours.types.flatMap(type => SHADES.map(by => shade(type, by)));
   for (const name of ["ground", "raised", "line", "line-soft", "text", "muted", "accent", "edge",
                       "shade", "bar-text", "dark-text"])
     colours[name] = get(`--${name}`);
@@ -46,7 +57,7 @@ const barInset = () => (laneHeight >= 30 ? 7 : laneHeight >= 18 ? 3 : 1);
 
 function layOut() {
   const room = lanesBox.clientHeight - AXIS;
-  laneHeight = Math.max(16, Math.min(84, Math.floor(room / laneCount)));
+  laneHeight = Math.max(16, Math.min(96, Math.floor(room / laneCount)));
   const spacer = document.getElementById("spacer");
   spacer.style.height = `${Math.max(0, AXIS + laneHeight * laneCount - lanesBox.clientHeight)}px`;
 }
@@ -63,7 +74,7 @@ function drawAxis(c, width, height) {
   c.fillRect(0, 0, width, AXIS);
   c.font = `11px ${FONT}`;
   c.textBaseline = "middle";
-  for (let k = Math.ceil(view.from / step); k * step <= view.to; k++) {
+  for (let k = facts.spans ? Math.ceil(view.from / step) : Infinity; k * step <= view.to; k++) {
     const x = Math.round(xOf(k * step)) + 0.5;
     if (x < GUTTER) continue;
     c.fillStyle = colours["line-soft"];
@@ -77,20 +88,20 @@ function drawAxis(c, width, height) {
   c.fillRect(0, AXIS - 1, width, 1);
 }
 
-// Rectangles by type, so that each colour is set once.
+// Rectangles by colour, so that each is set once.
 class Bars {
   constructor() {
-    this.full = facts.types.map(() => []);
-    this.dim = facts.types.map(() => []);
+    this.full = colours.fills.map(() => []);
+    this.dim = colours.fills.map(() => []);
   }
-  add(type, dim, x, y, w, h) {
-    (dim ? this.dim : this.full)[type].push(x, y, w, h);
+  add(type, dim, x, y, w, h, shade = 0) {
+    (dim ? this.dim : this.full)[type * SHADES.length + shade].push(x, y, w, h);
   }
   paint(c) {
     for (const [lists, alpha] of [[this.dim, 0.22], [this.full, 1]]) {
       c.globalAlpha = alpha;
-      lists.forEach((list, type) => {
-        c.fillStyle = colours.types[type];
+      lists.forEach((list, fill) => {
+        c.fillStyle = colours.fills[fill];
         for (let i = 0; i < list.length; i += 4) c.fillRect(list[i], list[i + 1], list[i + 2], list[i + 3]);
       });
     }
@@ -145,31 +156,44 @@ function drawLaneBars(bars, lane, labels) {
     }
     // A hair of room between neighbours, where there is room.
     const gap = x1 - x0 > 6 ? 0.75 : 0;
-    bars.add(typeOf(i), dim, x0, y, x1 - x0 - gap, h);
+    bars.add(typeOf(i), dim, x0, y, x1 - x0 - gap, h, shadeOf[spans.name[i]]);
     if (x1 - x0 > 26 && h >= 11) labels.push(i, x0, x1 - x0 - gap, y + h / 2, dim ? 1 : 0);
   }
   column.flush();
   return busy;
 }
 
-// Without spans: the bins, each as high as it was busy.
+// The bins of some lanes that begin in a time (at least one), by type and as a share of that time.
+function binShares(lanes, from, to) {
+  const at = Math.floor((from - bins.start_ns) / bins.width_ns);
+  const end = Math.min(bins.count, Math.max(at + 1, Math.floor((to - bins.start_ns) / bins.width_ns)));
+  const first = Math.max(0, at);
+  const shares = new Float64Array(typeCount);
+  for (const lane of lanes)
+    for (let type = 0; type < typeCount; type++)
+      for (let b = first; b < end; b++) shares[type] += bins.busy[lane][type][b];
+  return shares.map(ns => (end > first ? Math.min(1, ns / ((end - first) * bins.width_ns)) : 0));
+}
+
+function stack(bars, shares, x, top, height, least) {
+  let y = top + height;
+  shares.forEach((share, type) => {
+    if (!share) return;
+    const h = Math.max(least, height * share);
+    y -= h;
+    bars.add(type, false, x, y, 1, h);
+  });
+}
+
+// Without spans: how busy it was.
 function drawLaneBins(bars, lane) {
   const inset = barInset(), y = laneTop(lane) + inset, h = laneHeight - 2 * inset;
-  const first = Math.max(0, Math.floor((view.from - bins.start_ns) / bins.width_ns));
+  const perPixel = (view.to - view.from) / (picture.clientWidth - GUTTER);
   let busy = 0;
-  for (let b = first; b < bins.count; b++) {
-    const ns = bins.start_ns + b * bins.width_ns;
-    if (ns > view.to) break;
-    const x0 = Math.max(xOf(ns), GUTTER), x1 = Math.min(xOf(ns + bins.width_ns), picture.clientWidth);
-    let at = y + h;
-    for (let type = 0; type < typeCount; type++) {
-      const part = bins.busy[lane][type][b];
-      if (!part || x1 <= x0) continue;
-      const high = Math.max(1, h * part / bins.width_ns);
-      at -= high;
-      busy += part;
-      bars.add(type, false, x0, at, x1 - x0, high);
-    }
+  for (let x = GUTTER; x < picture.clientWidth; x++) {
+    const shares = binShares([lane], nsOf(x), nsOf(x + 1));
+    for (const share of shares) busy += share * perPixel;
+    stack(bars, shares, x, y, h, 1);
   }
   return busy;
 }
@@ -184,7 +208,7 @@ function drawLabels(c, labels) {
     const room = width - 10;
     if (labelWidths.get(text) > room) {
       const keep = Math.floor(text.length * (room - 8) / labelWidths.get(text));
-      if (keep < 2) continue;
+      if (keep < 3) continue;
       text = `${text.slice(0, keep)}…`;
     }
     c.globalAlpha = dim ? 0.45 : 1;
@@ -202,18 +226,19 @@ function drawLaneNames(c, busy, height) {
     const y = laneTop(lane);
     if (y > height || y + laneHeight < AXIS) continue;
     const two = laneHeight >= 38;
+    c.fillStyle = colours["line-soft"];
+    c.fillRect(0, y + laneHeight - 1, picture.clientWidth, 1);
     c.font = `600 ${laneHeight >= 22 ? 12 : 10.5}px ${FONT}`;
     c.fillStyle = colours.text;
     c.fillText(facts.lanes[lane], 14, y + laneHeight / 2 - (two ? 7 : 0));
     const share = busy[lane] / (Math.min(view.to, whole.to) - Math.max(view.from, whole.from));
+    if (!facts.spans) continue;
     const percent = `${(100 * Math.min(1, share || 0)).toFixed(share < 0.0995 && share > 0 ? 1 : 0)}${THIN}%`;
     c.font = `${laneHeight >= 22 ? 11 : 10}px ${FONT}`;
     c.fillStyle = colours.muted;
     c.textAlign = two ? "left" : "right";
     c.fillText(two ? `${percent} busy` : percent, two ? 14 : GUTTER - 8, y + laneHeight / 2 + (two ? 9 : 0));
     c.textAlign = "left";
-    c.fillStyle = colours["line-soft"];
-    c.fillRect(0, y + laneHeight - 1, picture.clientWidth, 1);
   }
   c.fillStyle = colours.line;
   c.fillRect(GUTTER - 1, 0, 1, height);
@@ -349,20 +374,9 @@ const wideNs = x => whole.from + (x - GUTTER) / (overview.clientWidth - GUTTER -
 
 // All lanes together: never more than one has the token.
 function drawOverviewBars(c, top, height) {
-  const bars = new Bars(), right = Math.ceil(wideX(whole.to));
-  for (let x = GUTTER; x < right; x++) {
-    const first = Math.floor((wideNs(x) - bins.start_ns) / bins.width_ns);
-    const end = Math.max(first + 1, Math.floor((wideNs(x + 1) - bins.start_ns) / bins.width_ns));
-    let y = top + height;
-    for (let type = 0; type < typeCount; type++) {
-      let ns = 0;
-      for (let b = Math.max(0, first); b < end && b < bins.count; b++)
-        for (let lane = 0; lane < laneCount; lane++) ns += bins.busy[lane][type][b];
-      const h = height * Math.min(1, ns / ((end - first) * bins.width_ns));
-      y -= h;
-      if (h > 0) bars.add(type, false, x, y, 1, h);
-    }
-  }
+  const bars = new Bars(), lanes = facts.lanes.map((_, lane) => lane);
+  for (let x = GUTTER; x < wideX(whole.to); x++)
+    stack(bars, binShares(lanes, wideNs(x), wideNs(x + 1)), x, top, height, 0);
   bars.paint(c);
 }
 
@@ -395,7 +409,7 @@ function drawOverview() {
   c.fillText("Overview", 14, top + 14);
   c.font = `11px ${FONT}`;
   c.fillStyle = colours.muted;
-  c.fillText(duration(whole.to - whole.from), 14, top + 31);
+  if (facts.spans) c.fillText(duration(whole.to - whole.from), 14, top + 31);
 }
 
 function drawHits(c, y) {

@@ -11,7 +11,7 @@ function sayFacts() {
     selected: view.selected, from: Math.round(view.from), to: Math.round(view.to),
   });
   $("status").textContent = shown.edgesHidden ? `${count(shown.edgesHidden)} edges: zoom in to see them`
-    : `${duration(view.to - view.from)} in view`;
+    : facts.spans ? `${duration(view.to - view.from)} in view` : "";
   $("hits").textContent = !search.names ? "" : !search.count ? "no match"
     : search.at > 0 ? `${count(search.at)} of ${count(search.count)}` : plural(search.count, "match").replace(/s$/, "es");
   $("previous").disabled = $("next").disabled = !search.count || !spans.count;
@@ -233,7 +233,7 @@ function watchPage() {
   $("edges").addEventListener("click", () => setEdges(!view.edges));
   $("theme").addEventListener("click", switchTheme);
   $("help-open").addEventListener("click", () => $("help").showModal());
-  new ResizeObserver(redraw).observe($("stage"));
+  new ResizeObserver(drawNow).observe($("stage"));
   addEventListener("hashchange", () => { goTo(location.hash); redraw(); });
 }
 
@@ -260,12 +260,11 @@ function describe() {
   $("title").title = facts.title;
   const how = facts.complete ? `complete (${facts.end})` : "incomplete";
   $("subtitle").textContent = [plural(laneCount - 1, "vCPU"), `scope ${facts.scope}`,
-    `${plural(facts.spans, "span")} in ${plural(facts.slices, "slice")}`, plural(facts.events, "event"), how,
-    `recorded ${new Date(facts.created_ms).toISOString().slice(0, 19).replace("T", " ")} UTC`].join(" · ");
-  $("subtitle").title = `${facts.uuid}\n${facts.kernel}\n${facts.cmdline}`;
+    `${plural(facts.spans, "span")} in ${plural(facts.slices, "slice")}`, plural(facts.events, "event"), how].join(" · ");
   for (const s of sums()) $("names").append(make("option", {value: s.name}));
   facts.types.forEach((name, t) => $("legend").append(make("li", {}, swatch(t), name)));
-  if (!facts.complete) notice("The recording is incomplete: this goes as far as it does.");
+  if (facts.damaged) notice("Parts of the recording are damaged: what was in them is missing here.");
+  else if (!facts.complete) notice("The recording is incomplete: this goes as far as it does.");
   if (!facts.timed) notice("The recording does not say how fast its clock ran: time is counted in instructions, one nanosecond each.");
   if (facts.cut_from || facts.cut_to)
     notice(`A part of the recording: ${facts.spans ? `${moment(facts.first_ns)} to ${moment(facts.last_ns)}` : "nothing is in it"}.`);

@@ -26,7 +26,7 @@ const hex = big => `0x${big.toString(16)}`;
 // A register: in hexadecimal, and as the number it may be.
 function register(big) {
   const signed = BigInt.asIntN(64, big);
-  const small = signed > -65536n && signed < 1n << 32n && (signed > 9n || signed < 0n);
+  const small = signed > -65536n && signed < 1n << 20n && (signed > 9n || signed < 0n);
   return small ? [mono(hex(big)), " ", make("small", {}, String(signed))] : [mono(hex(big))];
 }
 
@@ -111,20 +111,30 @@ function sumRows(list) {
       make("i", {style: `width: ${100 * s.ns / most}%; background: var(--type-${s.type})`}))))]);
 }
 
+function recording() {
+  const file = path => path.replace(/.*\//, "");
+  const list = [["UUID", mono(facts.uuid)],
+    ["Recorded", `${new Date(facts.created_ms).toISOString().slice(0, 19).replace("T", " ")} UTC`]];
+  if (facts.kernel) list.push(["Kernel", make("span", {title: facts.kernel}, file(facts.kernel))]);
+  if (facts.cmdline) list.push(["Command line", mono(facts.cmdline)]);
+  return [make("h3", {}, "Recording"), pairs(list)];
+}
+
 function showSums() {
-  const all = sums(), listed = all.slice(0, 40);
+  const all = sums(), listed = all.slice(0, 30);
   const busy = all.reduce((sum, s) => sum + s.ns, 0);
   panel.replaceChildren(make("h2", {}, "What took the time"),
     make("p", {className: "note"}, all.length
-      ? `${duration(busy)} of kernel work in ${plural(facts.spans, "span")}, by name.`
+      ? `${duration(busy)} of kernel work in ${plural(facts.spans, "span")}.`
       : "Nothing: there are no slices."));
-  if (!all.length) return;
-  panel.append(make("table", {className: "sums"},
-    make("colgroup", {}, make("col"), make("col"), make("col")),
-    make("thead", {}, make("tr", {}, make("th", {}, "Name"), make("th", {}, "Spans"), make("th", {}, "Time"))),
-    make("tbody", {}, ...sumRows(listed))));
+  if (all.length)
+    panel.append(make("table", {className: "sums"},
+      make("colgroup", {}, make("col"), make("col"), make("col")),
+      make("thead", {}, make("tr", {}, make("th", {}, "Name"), make("th", {}, "Spans"), make("th", {}, "Time"))),
+      make("tbody", {}, ...sumRows(listed))));
   if (all.length > listed.length)
     panel.append(make("p", {className: "note"}, `and ${plural(all.length - listed.length, "name")} more`));
+  panel.append(...recording());
 }
 
 function drawPanel() {

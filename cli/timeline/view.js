@@ -24,12 +24,15 @@ function duration(ns) {
   return `${Math.round(ns)}${THIN}ns`;
 }
 
+const CLOCK = whole.to < 1e6 ? [1e3, 3, "µs"] : whole.to < 1e9 ? [1e6, 6, "ms"] : [1e9, 9, "s"];
+
 // A moment, with as many digits as tell steps of that size apart.
 function moment(ns, step = 1) {
-  const digits = Math.min(9, Math.max(0, Math.ceil(9 - Math.log10(step) - 1e-9)));
-  const [whole_s, rest] = (ns / 1e9).toFixed(digits).split(".");
-  if (!rest) return `${group(whole_s)}${THIN}s`;
-  return `${group(whole_s)}.${rest.replace(/(\d{3})(?=\d)/g, `$1${THIN}`)}${THIN}s`;
+  const [unit, most, name] = CLOCK;
+  const digits = Math.min(most, Math.max(0, Math.ceil(most - Math.log10(step) - 1e-9)));
+  const [units, rest] = (ns / unit).toFixed(digits).split(".");
+  const tail = rest ? `.${rest.replace(/(\d{3})(?=\d)/g, `$1${THIN}`)}` : "";
+  return `${group(units)}${tail}${THIN}${name}`;
 }
 
 const plural = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;

@@ -1,8 +1,10 @@
 /*
- * make_events DIR TRUTH SEED EVENTS [odd] [change=N]: a recording of random events of all kinds,
- * and in TRUTH what its events are: shard (4 bytes), tick (8), slice (8) and the record, for each.
+ * make_events DIR TRUTH SEED EVENTS [odd] [frozen] [change=N]: a recording of random events of all
+ * kinds, and in TRUTH what its events are: shard (4 bytes), tick (8), slice (8) and the record, for
+ * each.
  *
- * odd: some records have not the shape of their kind. change=N: event N (0, 1, …) is another one.
+ * odd: some records have not the shape of their kind. frozen: the guest's counter stands still.
+ * change=N: event N (0, 1, …) is another one.
  * Blocks are small, and the guest reads its counter in each slice.
  */
 #include <inttypes.h>
@@ -24,7 +26,7 @@ struct maker {
     FILE *truth;
     uint64_t events, change, slices, tsc;
     uint64_t tick[SHARDS], icount[SHARDS];
-    bool odd;
+    bool odd, frozen;
 };
 
 static void check(bool good, const char *what) {
@@ -50,7 +52,7 @@ static void add_tsc(struct maker *m, uint32_t shard) {
     struct any_record rec = {.header = {.size_bytes = 16,
                                         .kind = SKEIN_VALUE,
                                         .arg = skein_value_arg(SKEIN_VALUE_TSC, 8, 0)}};
-    m->tsc += 200000 + random_below(&m->rng, 100000);
+    m->tsc += m->frozen ? 0 : 200000 + random_below(&m->rng, 100000);
     memcpy(rec.payload, &m->tsc, sizeof(m->tsc));
     add(m, shard, &rec);
 }
@@ -98,6 +100,8 @@ int main(int argc, char **argv) {
     for (int i = 5; i < argc; i++) {
         if (strncmp(argv[i], "change=", 7) == 0)
             m.change = strtoull(argv[i] + 7, NULL, 10);
+        else if (strcmp(argv[i], "frozen") == 0)
+            m.frozen = true;
         else
             m.odd = true;
     }

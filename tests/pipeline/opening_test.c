@@ -318,7 +318,8 @@ Test(opening, false_headers_do_not_cost_their_length, .timeout = 60) {
 
     memcpy(file, s.bytes, from);
     for (size_t at = from; at + 16 <= size; at += 16) {
-        memcpy(file + at, (at - from) % 32 == 0 ? SKEIN_FRAME_BLOCK : SKEIN_FRAME_FOOTER, 8);
+        const char *magic = (at - from) % 32 == 0 ? SKEIN_FRAME_BLOCK : SKEIN_FRAME_FOOTER;
+        memcpy(file + at, (const uint8_t *)magic, 8);
         memcpy(file + at + 8, &version, 4);
         memcpy(file + at + 12, &length, 4);
     }

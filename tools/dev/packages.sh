@@ -43,7 +43,11 @@ clang-tidy            checks our code
 clang                 builds the fuzzers
 libclang-rt-14-dev    libFuzzer and the sanitizers of the fuzzers
 shellcheck            checks our scripts
+spin                  checks the models of the protocols
+liblttng-ust-dev      ./dev bench pipeline compares appends with a tracepoint of it
+lttng-tools           ./dev bench pipeline: the daemon that consumes what the tracepoint writes
 mandoc                checks our manual pages
+chromium              the tests look at the timeline's page
 jq                    the tests and benchmarks read skein's JSON
 TABLE
 }

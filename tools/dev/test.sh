@@ -135,6 +135,14 @@ run_unit_tests() {
     grep -q '^//' "$summary" || count_line "not ok unit tests${config:+ ($config)}: Bazel ran none"
 }
 
+# Lines that a script prints for its cases.
+count_lines_of() {
+    local line
+    while IFS= read -r line; do
+        count_line "$line"
+    done < <("$@" || echo "not ok $1: exit code $?")
+}
+
 run_end_to_end_tests() {
     local line last=
     while IFS= read -r line; do
@@ -158,6 +166,7 @@ run_tests() {
     run_unit_tests '' //...
     run_unit_tests asan //tests/...
     run_unit_tests tsan //tests/pipeline/...
+    count_lines_of tests/model/run
     run_end_to_end_tests "$@"
     printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
     [ "$failed" = 0 ]
