@@ -58,6 +58,15 @@ static const char info[] = "skein info [OPTIONS] DIR\n"
                            "Shows what was recorded.\n"
                            "\n" JSON_OPTION;
 
+static const char stats[] =
+    "skein stats [OPTIONS] DIR\n"
+    "\n"
+    "Shows what a recording is made of: rates, sizes, slices, waits, and what the kernel spent "
+    "its\n"
+    "instructions on.\n"
+    "\n"
+    "      --top N         only the first N of each list (10; with --json all)\n" JSON_OPTION;
+
 static const char ls[] = "skein ls [OPTIONS] [DIR…]\n"
                          "\n"
                          "Shows the recordings that folders are or hold (.).\n"
@@ -120,17 +129,10 @@ static const struct {
     const char *verb;
     const char *text;
 } texts[] = {
-    {"record", record},
-    {"replay", replay},
-    {"verify", verify},
-    {"info", info},
-    {"ls", ls},
-    {"cat", cat},
-    {"diff", diff},
-    {"export", export},
-    {"timeline", timeline},
-    {"recover", recover},
-    {"completion", completion},
+    {"record", record},     {"replay", replay},   {"verify", verify},
+    {"info", info},         {"stats", stats},     {"ls", ls},
+    {"cat", cat},           {"diff", diff},       {"export", export},
+    {"timeline", timeline}, {"recover", recover}, {"completion", completion},
 };
 
 const char *skein_help_find(const char *verb) {
