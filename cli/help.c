@@ -116,21 +116,22 @@ static const char completion[] =
     "Prints the script that completes verbs, options, values and recordings in bash; in\n"
     "~/.bashrc: eval \"$(skein completion bash)\"\n";
 
+static const char stats[] =
+    "skein stats [OPTIONS] DIR\n"
+    "\n"
+    "Shows what a recording is made of: rates and sizes by kind, lengths of slices, hand-offs,\n"
+    "waits, and what the kernel did and spent its instructions on.\n"
+    "\n"
+    "      --top N         no more than N lines of each list (10; with --json: all)\n" JSON_OPTION;
+
 static const struct {
     const char *verb;
     const char *text;
 } texts[] = {
-    {"record", record},
-    {"replay", replay},
-    {"verify", verify},
-    {"info", info},
-    {"ls", ls},
-    {"cat", cat},
-    {"diff", diff},
-    {"export", export},
-    {"timeline", timeline},
-    {"recover", recover},
-    {"completion", completion},
+    {"record", record},     {"replay", replay},   {"verify", verify},
+    {"info", info},         {"stats", stats},     {"ls", ls},
+    {"cat", cat},           {"diff", diff},       {"export", export},
+    {"timeline", timeline}, {"recover", recover}, {"completion", completion},
 };
 
 const char *skein_help_find(const char *verb) {

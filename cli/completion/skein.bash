@@ -10,6 +10,7 @@ _skein_options() {
             ;;
         replay | verify) echo -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
+        stats) echo --top --json ;;
         cat) echo --kind --vcpu --tick --slice --time --limit --bytes --json ;;
         export) echo --perfetto --from --to ;;
         timeline) echo -o --from --to --max ;;
@@ -72,7 +73,7 @@ _skein_value() {
         --kernel | --initrd | --qemu | --session | --perfetto | --json) _skein_files f ;;
         -o | --output) if [[ $2 == timeline ]]; then _skein_files f; else _skein_files d; fi ;;
         --append | --smp | --memory | --cpu | --timeout | --tick | --slice | --time | --limit | \
-            --from | --to | --max) COMPREPLY=() ;;
+            --from | --to | --max | --top) COMPREPLY=() ;;
         *) return 1 ;;
     esac
 }
