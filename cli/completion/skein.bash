@@ -6,7 +6,7 @@ _skein_options() {
     case $1 in
         record)
             echo -o --output --kernel --initrd --append --smp --memory --cpu --scope --start \
-                --stop --durability --timeout -q --quiet --json "$qemu"
+                --stop --durability --timeout --huge-pages -q --quiet --json "$qemu"
             ;;
         replay | verify) echo -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
@@ -15,6 +15,7 @@ _skein_options() {
         export) echo --perfetto --from --to ;;
         timeline) echo -o --from --to --max ;;
         recover) echo -o --output --session -q --quiet --json ;;
+        doctor) echo --vcpus --memory --qemu --json ;;
     esac
 }
 
@@ -80,7 +81,7 @@ _skein_value() {
 
 _skein() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} option='' i
-    local verbs='record replay verify info ls cat diff export timeline recover completion help version'
+    local verbs='record replay verify info stats ls cat diff export timeline recover completion help version'
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         _skein_words "$verbs" --help --version
