@@ -6,47 +6,60 @@
 
 #include "cli/cli.h"
 
-/* From here on, what can be read is. */
-static int turn_to_salvage(struct skein_opened *o, const char *why, struct skein_error *err) {
-    struct skein_recording *rec;
-    int rc = skein_recording_open(o->dir, SKEIN_READ_SALVAGE, &rec, err);
-    if (rc != 0)
-        return rc;
-    if (!o->salvage)
-        skein_fail(0, "%s: %s; showing what can be read", o->verb, why);
+static struct skein_recording *source(const struct skein_opened *o) {
+    return o->salvaged != NULL ? o->salvaged : o->rec;
+}
+
+static int open_salvage(const struct skein_opened *o, struct skein_recording **rec,
+                        struct skein_error *err) {
+    return skein_recording_open(o->dir, SKEIN_READ_SALVAGE, rec, err);
+}
+
+static void say_damage(struct skein_opened *o, const char *what) {
+    skein_fail(0, "%s: %s; showing what can be read", o->verb, what);
     o->salvage = true;
-    skein_reader_close(o->reader);
-    o->reader = NULL;
-    skein_recording_close(o->rec);
-    o->rec = rec;
-    return 0;
 }
 
 bool skein_open_readable(struct skein_opened *o, const char *verb, const char *dir) {
-    struct skein_error err = {""}, why;
+    struct skein_error err, other;
     *o = (struct skein_opened){.verb = verb, .dir = dir};
     int rc = skein_recording_open(dir, SKEIN_READ_STRICT, &o->rec, &err);
-    if (rc == -EBADMSG) {
-        why = err;
-        rc = turn_to_salvage(o, why.text, &err);
-    } else if (rc == 0 && !skein_recording_complete(o->rec)) {
-        const char *reason = skein_recording_manifest(o->rec)->end_reason;
-        skein_fail(0, "%s: %s is incomplete%s%s", verb, dir, *reason != '\0' ? ": " : "", reason);
+    if (rc == -EBADMSG && open_salvage(o, &o->rec, &other) == 0) {
+        say_damage(o, err.text);
+        return true;
     }
-    if (rc != 0)
+    if (rc != 0) {
+        o->rec = NULL;
         skein_fail(SKEIN_EXIT_USAGE, "%s: %s", verb, err.text);
-    return rc == 0;
+        return false;
+    }
+    const char *reason = skein_recording_manifest(o->rec)->end_reason;
+    if (!skein_recording_complete(o->rec))
+        skein_fail(0, "%s: %s is incomplete%s%s", verb, dir, *reason != '\0' ? ": " : "", reason);
+    return true;
+}
+
+/* Opens it again, for salvage: what a first reading lost is not counted twice. */
+static int salvage_again(struct skein_opened *o, struct skein_error *err) {
+    struct skein_recording *again;
+    int rc = open_salvage(o, &again, err);
+    if (rc != 0)
+        return rc;
+    skein_reader_close(o->reader);
+    o->reader = NULL;
+    skein_recording_close(o->salvaged);
+    o->salvaged = again;
+    return 0;
 }
 
 int skein_open_reader(struct skein_opened *o, struct skein_error *err) {
-    /* What a first reading lost is not counted twice. */
-    int rc = o->salvage && o->reader != NULL ? turn_to_salvage(o, "", err) : 0;
+    int rc = o->salvage && o->reader != NULL ? salvage_again(o, err) : 0;
     if (rc != 0)
         return rc;
     skein_reader_close(o->reader);
     o->reader = NULL;
     memset(o->tick, 0, sizeof(o->tick));
-    return skein_reader_open(o->rec, &o->reader, err);
+    return skein_reader_open(source(o), &o->reader, err);
 }
 
 int skein_open_plan(struct skein_opened *o, const struct skein_block_want *want,
@@ -62,7 +75,7 @@ int skein_open_plan(struct skein_opened *o, const struct skein_block_want *want,
 
 /* Reads on behind what was read before the damage was found. */
 static int go_on(struct skein_opened *o, struct skein_event *event, struct skein_error *err) {
-    int rc = skein_reader_open(o->rec, &o->reader, err);
+    int rc = skein_reader_open(source(o), &o->reader, err);
     if (rc != 0)
         return rc;
     do
@@ -74,8 +87,8 @@ static int go_on(struct skein_opened *o, struct skein_event *event, struct skein
 int skein_open_next(struct skein_opened *o, struct skein_event *event, struct skein_error *err) {
     int rc = skein_reader_next(o->reader, event, err);
     if (rc == -EBADMSG && !o->salvage) {
-        const struct skein_error why = *err;
-        rc = turn_to_salvage(o, why.text, err);
+        say_damage(o, err->text);
+        rc = salvage_again(o, err);
         if (rc == 0)
             rc = go_on(o, event, err);
     }
@@ -87,13 +100,14 @@ int skein_open_next(struct skein_opened *o, struct skein_event *event, struct sk
 int skein_open_finish(struct skein_opened *o) {
     uint64_t blocks, bytes;
     bool lossy = o->salvage || !skein_recording_complete(o->rec);
-    skein_recording_losses(o->rec, &blocks, &bytes);
+    skein_recording_losses(source(o), &blocks, &bytes);
     if (blocks != 0 || bytes != 0) {
         skein_fail(0, "%s: %s: lost %" PRIu64 " blocks and %" PRIu64 " bytes, which are damaged",
                    o->verb, o->dir, blocks, bytes);
         lossy = true;
     }
     skein_reader_close(o->reader);
+    skein_recording_close(o->salvaged);
     skein_recording_close(o->rec);
     *o = (struct skein_opened){0};
     return lossy ? SKEIN_EXIT_INCOMPLETE : SKEIN_EXIT_OK;

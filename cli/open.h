@@ -14,9 +14,10 @@
 
 struct skein_opened {
     const char *verb, *dir;
-    struct skein_recording *rec;
+    struct skein_recording *rec;      /* the same from open to finish */
+    struct skein_recording *salvaged; /* NULL, or the same one opened again, behind damage */
     struct skein_reader *reader;
-    bool salvage;                    /* something was wrong, and it has been said */
+    bool salvage;                    /* something is wrong, and it has been said */
     uint64_t tick[SKEIN_MAX_SHARDS]; /* of the last events read */
 };
 

@@ -69,9 +69,8 @@ static int print(const struct options *o, struct skein_stats_view *view) {
 
 static int stats_of(const struct options *o, struct skein_opened *opened,
                     const struct skein_event_names *names) {
-    /* A copy: the recording is opened anew when reading finds damage. */
-    const struct skein_manifest manifest = *skein_recording_manifest(opened->rec);
-    struct skein_stats_view view = {.dir = o->dir, .manifest = &manifest};
+    struct skein_stats_view view = {.dir = o->dir,
+                                    .manifest = skein_recording_manifest(opened->rec)};
     struct skein_tally *tally;
     struct skein_error err;
     int code;
