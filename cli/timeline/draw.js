@@ -1,17 +1,22 @@
-// The picture: axis, lanes with their bars, edges; and the overview above it.
+// The picture: axis, lanes with their bars, edges.
 
 const GUTTER = 104, AXIS = 30, MARK_LIMIT = 200, EDGE_LIMIT = 800;
-const FONT = '"DejaVu Sans", system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
-const overview = document.getElementById("overview");
+const FONT = "\"DejaVu Sans\", system-ui, -apple-system, \"Segoe UI\", Roboto, sans-serif";
 const picture = document.getElementById("picture");
 const lanesBox = document.getElementById("lanes");
-const shown = {spans: 0, edges: 0, edgesHidden: 0}; // by the last drawing
+const shown = {
+  spans: 0,
+  edges: 0,
+  edgesHidden: 0
+};  // by the last drawing
 let colours = {}, laneHeight = 40;
 const labelWidths = new Map();
 
 // Names of one type differ a little, so that neighbours can be told apart.
 const SHADES = [0, 0.16, -0.14];
-const shadeOf = Uint8Array.from(facts.names, n => [...n.name].reduce((h, ch) => h * 31 + ch.charCodeAt(0) >>> 0, 7) % SHADES.length);
+const shadeOf = Uint8Array.from(
+    facts.names,
+    n => [...n.name].reduce((h, ch) => h * 31 + ch.charCodeAt(0) >>> 0, 7) % SHADES.length);
 
 function shade(colour, by) {
   const towards = by > 0 ? 255 : 0;
@@ -24,14 +29,17 @@ function readColours() {
   const get = name => style.getPropertyValue(name).trim();
   colours = {types: facts.types.map((_, t) => get(`--type-${t}`))};
   colours.fills = colours.types.flatMap(type => SHADES.map(by => shade(type, by)));
-  for (const name of ["ground", "raised", "line", "line-soft", "text", "muted", "accent", "edge",
-                      "shade", "bar-text", "dark-text"])
+  for (const name
+           of ["ground", "raised", "line", "line-soft", "text", "muted", "accent", "edge", "shade",
+               "bar-text", "dark-text"])
     colours[name] = get(`--${name}`);
 }
 
 // Light types carry dark text in both themes.
-const barText = type => (type === 4 && colours.text > "#8" ? colours.text
-  : type === 4 || type === 6 ? colours["dark-text"] : colours["bar-text"]);
+const barText = type =>
+    (type === 4 && colours.text > "#8" ? colours.text :
+         type === 4 || type === 6      ? colours["dark-text"] :
+                                         colours["bar-text"]);
 
 function prepare(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
@@ -106,7 +114,8 @@ class Bars {
       c.globalAlpha = alpha;
       lists.forEach((list, fill) => {
         c.fillStyle = colours.fills[fill];
-        for (let i = 0; i < list.length; i += 4) c.fillRect(list[i], list[i + 1], list[i + 2], list[i + 3]);
+        for (let i = 0; i < list.length; i += 4)
+          c.fillRect(list[i], list[i + 1], list[i + 2], list[i + 3]);
       });
     }
     c.globalAlpha = 1;
@@ -116,7 +125,8 @@ class Bars {
 // What is less than a pixel wide is added up: as high as the pixel's time is busy, by type.
 class Column {
   constructor(bars, y, height, scale) {
-    Object.assign(this, {bars, y, height, scale, x: -1, all: 0, sums: new Float64Array(2 * typeCount)});
+    Object.assign(
+        this, {bars, y, height, scale, x: -1, all: 0, sums: new Float64Array(2 * typeCount)});
   }
   add(x, type, dim, ns) {
     if (x !== this.x) {
@@ -130,7 +140,7 @@ class Column {
   flush() {
     if (!this.all) return;
     // Something is always seen of it, however little it was.
-    const high = this.height * Math.min(1, Math.max(0.2, this.all / this.scale));
+    const high = Math.min(this.height, Math.max(3, this.height * this.all / this.scale));
     let y = this.y + this.height;
     for (let k = 0; k < this.sums.length; k++) {
       if (!this.sums[k]) continue;
@@ -172,7 +182,8 @@ function drawLaneBars(bars, lane, labels) {
 // The bins of some lanes that begin in a time (at least one), by type and as a share of that time.
 function binShares(lanes, from, to) {
   const at = Math.floor((from - bins.start_ns) / bins.width_ns);
-  const end = Math.min(bins.count, Math.max(at + 1, Math.floor((to - bins.start_ns) / bins.width_ns)));
+  const end =
+      Math.min(bins.count, Math.max(at + 1, Math.floor((to - bins.start_ns) / bins.width_ns)));
   const first = Math.max(0, at);
   const shares = new Float64Array(typeCount);
   for (const lane of lanes)
@@ -239,11 +250,14 @@ function drawLaneNames(c, busy, height) {
     c.fillText(facts.lanes[lane], 14, y + laneHeight / 2 - (two ? 7 : 0));
     const share = busy[lane] / (Math.min(view.to, whole.to) - Math.max(view.from, whole.from));
     if (!facts.spans) continue;
-    const percent = `${(100 * Math.min(1, share || 0)).toFixed(share < 0.0995 && share > 0 ? 1 : 0)}${THIN}%`;
+    const percent =
+        `${(100 * Math.min(1, share || 0)).toFixed(share < 0.0995 && share > 0 ? 1 : 0)}${THIN}%`;
     c.font = `${laneHeight >= 22 ? 11 : 10}px ${FONT}`;
     c.fillStyle = colours.muted;
     c.textAlign = two ? "left" : "right";
-    c.fillText(two ? `${percent} busy` : percent, two ? 14 : GUTTER - 8, y + laneHeight / 2 + (two ? 9 : 0));
+    c.fillText(
+        two ? `${percent} busy` : percent, two ? 14 : GUTTER - 8,
+        y + laneHeight / 2 + (two ? 9 : 0));
     c.textAlign = "left";
   }
   c.fillStyle = colours.line;
@@ -257,8 +271,10 @@ function visibleEdges(list) {
   let low = 0, high = spans.count, found = 0;
   while (low < high) {
     const middle = low + high >> 1;
-    if (spans.end[middle] >= view.from) high = middle;
-    else low = middle + 1;
+    if (spans.end[middle] >= view.from)
+      high = middle;
+    else
+      low = middle + 1;
   }
   for (let i = low; i < spans.count; i++) {
     if (edgeFrom(i) >= 0 && found++ < EDGE_LIMIT) list.push(i);
@@ -318,7 +334,9 @@ function outline(c, i, colour, width) {
   const inset = barInset() - 1.5, x = Math.max(GUTTER - 2, xOf(spans.begin[i]));
   c.strokeStyle = colour;
   c.lineWidth = width;
-  c.strokeRect(x - 0.5, laneTop(spans.lane[i]) + inset, Math.max(2, xOf(spans.end[i]) - x), laneHeight - 2 * inset);
+  c.strokeRect(
+      x - 0.5, laneTop(spans.lane[i]) + inset, Math.max(2, xOf(spans.end[i]) - x),
+      laneHeight - 2 * inset);
 }
 
 function drawSelected(c) {
@@ -346,8 +364,10 @@ function drawEmpty(c, width, height) {
   c.fillStyle = colours.muted;
   c.font = `13px ${FONT}`;
   c.textAlign = "center";
-  c.fillText(facts.cut_from || facts.cut_to ? "Nothing ran in kernel mode in this time."
-    : "This recording has no slices.", (width + GUTTER) / 2, Math.min(height, AXIS + laneHeight * laneCount + 60) - 24);
+  c.fillText(
+      facts.cut_from || facts.cut_to ? "Nothing ran in kernel mode in this time." :
+                                       "This recording has no slices.",
+      (width + GUTTER) / 2, Math.min(height, AXIS + laneHeight * laneCount + 60) - 24);
   c.textAlign = "left";
 }
 
@@ -372,55 +392,4 @@ function drawPicture() {
   drawLaneNames(c, busy, height);
   if (!facts.spans) drawEmpty(c, width, height);
   c.restore();
-}
-
-const wideX = ns => GUTTER + (ns - whole.from) / (whole.to - whole.from) * (plotWidth - 12);
-const wideNs = x => whole.from + (x - GUTTER) / (plotWidth - 12) * (whole.to - whole.from);
-
-// All lanes together: never more than one has the token.
-function drawOverviewBars(c, top, height) {
-  const bars = new Bars(), lanes = facts.lanes.map((_, lane) => lane);
-  for (let x = GUTTER; x < wideX(whole.to); x++)
-    stack(bars, binShares(lanes, wideNs(x), wideNs(x + 1)), x, top, height, 0);
-  bars.paint(c);
-}
-
-let overviewBars = null; // drawn once for a size and theme
-
-function drawOverview() {
-  const width = overview.clientWidth, height = 76, top = 12, tall = 44;
-  const c = prepare(overview, width, height);
-  const key = [overview.width, overview.height, colours.ground].join();
-  if (!overviewBars || overviewBars.key !== key) {
-    overviewBars = Object.assign(document.createElement("canvas"), {width: overview.width, height: overview.height, key});
-    const bc = overviewBars.getContext("2d");
-    bc.scale(overview.width / width, overview.width / width);
-    drawOverviewBars(bc, top, tall);
-  }
-  c.fillStyle = colours["line-soft"];
-  c.fillRect(GUTTER, top + tall, wideX(whole.to) - GUTTER, 1);
-  c.drawImage(overviewBars, 0, 0, width, height);
-  drawHits(c, top + tall + 3);
-  const a = Math.max(GUTTER, wideX(view.from)), b = Math.min(wideX(whole.to), wideX(view.to));
-  c.fillStyle = colours.shade;
-  c.fillRect(GUTTER, top - 4, a - GUTTER, tall + 8);
-  c.fillRect(b, top - 4, wideX(whole.to) - b, tall + 8);
-  c.strokeStyle = colours.accent;
-  c.lineWidth = 1.5;
-  c.strokeRect(a, top - 4, Math.max(2, b - a), tall + 8);
-  c.font = `600 12px ${FONT}`;
-  c.fillStyle = colours.text;
-  c.textBaseline = "middle";
-  c.fillText("Overview", 14, top + 14);
-  c.font = `11px ${FONT}`;
-  c.fillStyle = colours.muted;
-  if (facts.spans) c.fillText(duration(whole.to - whole.from), 14, top + 31);
-}
-
-function drawHits(c, y) {
-  if (!search.names || !search.count) return;
-  const hit = new Uint8Array(Math.ceil(overview.clientWidth) + 1);
-  for (let i = 0; i < spans.count; i++) if (matches(i)) hit[Math.max(0, Math.floor(wideX(spans.begin[i])))] = 1;
-  c.fillStyle = colours.accent;
-  hit.forEach((is, x) => { if (is) c.fillRect(x, y, 1, 6); });
 }

@@ -95,7 +95,8 @@ class Sample(Export):
     def test_range(self):
         whole = SAMPLE
         for first, last in [(2, 6), (0, 0), (3, 5), (7, 9), (0, 9)]:
-            args = ["--from", "%.9f" % (whole[first][3] / 1e9), "--to", "%.9f" % (whole[last][3] / 1e9)]
+            args = ["--from", "%.9f" % (whole[first][3] / 1e9),
+                    "--to", "%.9f" % (whole[last][3] / 1e9)]
             seen = self.seen(self.export(*args))
             wanted = [s for s in whole
                       if s[3] + s[4] >= whole[first][3] and s[3] <= whole[last][3]]

@@ -68,7 +68,8 @@ def sample():
     s.tsc(0, 1000000)
     s.interrupt(0, HARD, 0xec, 500)
     s.mark(0, 1000)
-    s.entry(0, SYSCALL, 0, 1000, rax=257, rdi=0xffffff9c, rsi=0x7ffc0000beef, rdx=0x8000, rip=0x401000)
+    s.entry(0, SYSCALL, 0, 1000, rax=257, rdi=0xffffff9c, rsi=0x7ffc0000beef, rdx=0x8000,
+            rip=0x401000)
     s.tsc(0, 3000000)
     s.mark(0, 1600)
     s.token(1)
