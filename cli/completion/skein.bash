@@ -6,7 +6,7 @@ _skein_options() {
     case $1 in
         record)
             echo -o --output --kernel --initrd --append --smp --memory --cpu --scope --start \
-                --stop --durability --timeout -q --quiet --json "$qemu"
+                --stop --durability --timeout --huge-pages -q --quiet --json "$qemu"
             ;;
         replay | verify) echo -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
@@ -15,6 +15,7 @@ _skein_options() {
         export) echo --perfetto --from --to ;;
         timeline) echo -o --from --to --max ;;
         recover) echo -o --output --session -q --quiet --json ;;
+        doctor) echo --vcpus --memory --qemu --json ;;
     esac
 }
 
