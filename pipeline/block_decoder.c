@@ -265,7 +265,9 @@ static bool decode_run(struct decoder *d, uint32_t shard, uint64_t n) {
             return false;
         }
         kinds->at += same;
-        flags->at += flags->end != NULL ? same : 0;
+        if (flags->end != NULL) {
+            flags->at += same;
+        }
     }
     return true;
 }

@@ -131,7 +131,8 @@ async function readAll() {
   readBins(await unpack("bins"));
 }
 
-const typeOf = i => facts.names[spans.name[i]].type;
+const nameTypes = Uint8Array.from(facts.names, n => n.type);
+const typeOf = i => nameTypes[spans.name[i]];
 
 // How a span was entered; null: it goes on with what its vCPU was in.
 function details(i) {

@@ -46,8 +46,10 @@ function prepare(canvas, width, height) {
   return c;
 }
 
-const xOf = ns => GUTTER + (ns - view.from) / (view.to - view.from) * (picture.clientWidth - GUTTER);
-const nsOf = x => view.from + (x - GUTTER) / (picture.clientWidth - GUTTER) * (view.to - view.from);
+// Asked for once a drawing: asking a page for its widths takes longer than drawing a bar.
+let plotWidth = 1, plotRight = GUTTER + 1;
+const xOf = ns => GUTTER + (ns - view.from) / (view.to - view.from) * plotWidth;
+const nsOf = x => view.from + (x - GUTTER) / plotWidth * (view.to - view.from);
 const laneTop = lane => AXIS + lane * laneHeight - lanesBox.scrollTop;
 const laneAt = y => {
   const lane = Math.floor((y - AXIS + lanesBox.scrollTop) / laneHeight);
@@ -56,6 +58,8 @@ const laneAt = y => {
 const barInset = () => (laneHeight >= 30 ? 7 : laneHeight >= 18 ? 3 : 1);
 
 function layOut() {
+  plotRight = picture.clientWidth;
+  plotWidth = Math.max(1, plotRight - GUTTER);
   const room = lanesBox.clientHeight - AXIS;
   laneHeight = Math.max(16, Math.min(96, Math.floor(room / laneCount)));
   const spacer = document.getElementById("spacer");
@@ -112,51 +116,53 @@ class Bars {
 // What is less than a pixel wide is added up: as high as the pixel's time is busy, by type.
 class Column {
   constructor(bars, y, height, scale) {
-    Object.assign(this, {bars, y, height, scale, x: -1, sums: new Float64Array(2 * typeCount), any: false});
+    Object.assign(this, {bars, y, height, scale, x: -1, all: 0, sums: new Float64Array(2 * typeCount)});
   }
   add(x, type, dim, ns) {
-    if (x !== this.x) this.flush();
-    this.x = x;
-    this.any = true;
-    this.sums[2 * type + (dim ? 1 : 0)] += Math.max(ns, 1);
+    if (x !== this.x) {
+      this.flush();
+      this.x = x;
+    }
+    const part = ns > 1 ? ns : 1;
+    this.sums[2 * type + (dim ? 1 : 0)] += part;
+    this.all += part;
   }
   flush() {
-    if (!this.any) return;
-    let all = 0, y = this.y + this.height;
-    for (const ns of this.sums) all += ns;
+    if (!this.all) return;
     // Something is always seen of it, however little it was.
-    const high = this.height * Math.min(1, Math.max(0.2, all / this.scale));
-    this.sums.forEach((ns, k) => {
-      if (!ns) return;
-      const h = high * ns / all;
+    const high = this.height * Math.min(1, Math.max(0.2, this.all / this.scale));
+    let y = this.y + this.height;
+    for (let k = 0; k < this.sums.length; k++) {
+      if (!this.sums[k]) continue;
+      const h = high * this.sums[k] / this.all;
       y -= h;
       this.bars.add(k >> 1, k & 1, this.x, y, 1, h);
-    });
-    this.sums.fill(0);
-    this.any = false;
+      this.sums[k] = 0;
+    }
+    this.all = 0;
   }
 }
 
 function drawLaneBars(bars, lane, labels) {
   const list = spans.ofLane[lane];
   const inset = barInset(), y = laneTop(lane) + inset, h = laneHeight - 2 * inset;
-  const perPixel = (view.to - view.from) / (picture.clientWidth - GUTTER);
+  const perPixel = (view.to - view.from) / plotWidth;
   const column = new Column(bars, y, h, perPixel);
   let busy = 0;
   for (let k = firstAbove(list, spans.end, view.from - perPixel); k < list.length; k++) {
     const i = list[k], begin = spans.begin[i], end = spans.end[i];
     if (begin > view.to) break;
-    const x0 = Math.max(xOf(begin), GUTTER), x1 = Math.min(xOf(end), picture.clientWidth);
-    const dim = !matches(i);
+    const x0 = Math.max(xOf(begin), GUTTER), x1 = Math.min(xOf(end), plotRight);
+    const type = nameTypes[spans.name[i]], dim = !matches(i);
     busy += Math.max(0, Math.min(end, view.to) - Math.max(begin, view.from));
     shown.spans++;
     if (x1 - x0 < 1.5) {
-      column.add(Math.floor(x0), typeOf(i), dim, end - begin);
+      column.add(Math.floor(x0), type, dim, end - begin);
       continue;
     }
     // A hair of room between neighbours, where there is room.
     const gap = x1 - x0 > 6 ? 0.75 : 0;
-    bars.add(typeOf(i), dim, x0, y, x1 - x0 - gap, h, shadeOf[spans.name[i]]);
+    bars.add(type, dim, x0, y, x1 - x0 - gap, h, shadeOf[spans.name[i]]);
     if (x1 - x0 > 26 && h >= 11) labels.push(i, x0, x1 - x0 - gap, y + h / 2, dim ? 1 : 0);
   }
   column.flush();
@@ -188,9 +194,9 @@ function stack(bars, shares, x, top, height, least) {
 // Without spans: how busy it was.
 function drawLaneBins(bars, lane) {
   const inset = barInset(), y = laneTop(lane) + inset, h = laneHeight - 2 * inset;
-  const perPixel = (view.to - view.from) / (picture.clientWidth - GUTTER);
+  const perPixel = (view.to - view.from) / plotWidth;
   let busy = 0;
-  for (let x = GUTTER; x < picture.clientWidth; x++) {
+  for (let x = GUTTER; x < plotRight; x++) {
     const shares = binShares([lane], nsOf(x), nsOf(x + 1));
     for (const share of shares) busy += share * perPixel;
     stack(bars, shares, x, y, h, 1);
@@ -227,7 +233,7 @@ function drawLaneNames(c, busy, height) {
     if (y > height || y + laneHeight < AXIS) continue;
     const two = laneHeight >= 38;
     c.fillStyle = colours["line-soft"];
-    c.fillRect(0, y + laneHeight - 1, picture.clientWidth, 1);
+    c.fillRect(0, y + laneHeight - 1, plotRight, 1);
     c.font = `600 ${laneHeight >= 22 ? 12 : 10.5}px ${FONT}`;
     c.fillStyle = colours.text;
     c.fillText(facts.lanes[lane], 14, y + laneHeight / 2 - (two ? 7 : 0));
@@ -246,20 +252,19 @@ function drawLaneNames(c, busy, height) {
 
 const edgeFrom = i => (spans.flags[i] & FOLLOWS && i > 0 ? i - 1 : -1);
 
-function visibleEdges() {
-  const out = [];
-  let low = 0, high = spans.count;
+// How many edges end in the view or just right of it; `list` gets the first of them.
+function visibleEdges(list) {
+  let low = 0, high = spans.count, found = 0;
   while (low < high) {
     const middle = low + high >> 1;
     if (spans.end[middle] >= view.from) high = middle;
     else low = middle + 1;
   }
   for (let i = low; i < spans.count; i++) {
-    const from = edgeFrom(i);
-    if (from >= 0) out.push(i);
+    if (edgeFrom(i) >= 0 && found++ < EDGE_LIMIT) list.push(i);
     if (spans.begin[i] > view.to) break;
   }
-  return out;
+  return found;
 }
 
 function drawEdge(c, i, strong) {
@@ -285,12 +290,12 @@ function drawEdge(c, i, strong) {
 function drawEdges(c) {
   shown.edges = shown.edgesHidden = 0;
   if (!view.edges || !spans.count) return;
-  const list = visibleEdges();
-  if (list.length > EDGE_LIMIT) {
-    shown.edgesHidden = list.length;
+  const list = [], found = visibleEdges(list);
+  if (found > EDGE_LIMIT) {
+    shown.edgesHidden = found;
     return;
   }
-  shown.edges = list.length;
+  shown.edges = found;
   for (const i of list) drawEdge(c, i, false);
 }
 
@@ -320,7 +325,7 @@ function drawSelected(c) {
   const i = view.selected;
   if (view.hover !== null && view.hover !== i) outline(c, view.hover, colours.muted, 1);
   if (i < 0) return;
-  outline(c, i, colours.accent, 2);
+  outline(c, i, colours.text, 2);
   if (!view.edges) return;
   if (edgeFrom(i) >= 0) drawEdge(c, i, true);
   if (i + 1 < spans.count && edgeFrom(i + 1) === i) drawEdge(c, i + 1, true);
@@ -347,7 +352,7 @@ function drawEmpty(c, width, height) {
 }
 
 function drawPicture() {
-  const width = picture.clientWidth, height = lanesBox.clientHeight;
+  const width = plotRight, height = lanesBox.clientHeight;
   const c = prepare(picture, width, height);
   const bars = new Bars(), labels = [], busy = [];
   shown.spans = 0;
@@ -369,8 +374,8 @@ function drawPicture() {
   c.restore();
 }
 
-const wideX = ns => GUTTER + (ns - whole.from) / (whole.to - whole.from) * (overview.clientWidth - GUTTER - 12);
-const wideNs = x => whole.from + (x - GUTTER) / (overview.clientWidth - GUTTER - 12) * (whole.to - whole.from);
+const wideX = ns => GUTTER + (ns - whole.from) / (whole.to - whole.from) * (plotWidth - 12);
+const wideNs = x => whole.from + (x - GUTTER) / (plotWidth - 12) * (whole.to - whole.from);
 
 // All lanes together: never more than one has the token.
 function drawOverviewBars(c, top, height) {

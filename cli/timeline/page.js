@@ -133,7 +133,7 @@ function watchPicture() {
     if (drag.mark) {
       view.mark = [nsOf(Math.max(GUTTER, drag.x)), nsOf(Math.max(GUTTER, event.offsetX))];
     } else {
-      const by = (drag.x - event.offsetX) / (picture.clientWidth - GUTTER) * (drag.to - drag.from);
+      const by = (drag.x - event.offsetX) / plotWidth * (drag.to - drag.from);
       setView(drag.from + by, drag.to + by);
     }
     redraw();
@@ -156,7 +156,7 @@ function watchPicture() {
     const sideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
     if (event.offsetX < GUTTER && !sideways) return;
     event.preventDefault();
-    if (sideways) pan((event.deltaX || event.deltaY) / (picture.clientWidth - GUTTER));
+    if (sideways) pan((event.deltaX || event.deltaY) / plotWidth);
     else zoom(1.0015 ** event.deltaY, nsOf(event.offsetX));
     showTip(event);
     redraw();

@@ -58,7 +58,7 @@ function entered(i) {
   if (type !== 1) list.push(["Vector", mono(`0x${d.vector.toString(16)}`)]);
   if (type === 2) list.push(["Error code", mono(hex(d.error))]);
   if (type === 2 && d.cr2) list.push(["cr2", mono(hex(d.cr2))]);
-  const out = [make("h3", {}, "From user mode"), pairs(list)];
+  const out = list.length ? [make("h3", {}, "From user mode"), pairs(list)] : [];
   if (type !== 1) return out;
   out.push(make("h3", {}, "Arguments"));
   if (d.registers.length) out.push(pairs(d.registers.map(([name, value]) => [name, ...register(value)])));

@@ -92,6 +92,7 @@ def sample():
     s.mark(0, 2710)
     s.entry(0, INTERRUPT, 0xec, 2710)
     s.mark(0, 2810)
+    s.page_walk(0)
     s.end()
     return s
 
@@ -109,6 +110,7 @@ SAMPLE = [
     ("vCPU 0", "irq 0x23", "interrupt", 9000000, 200, 6, 200),
     ("vCPU 0", "syscall ?", "syscall", 9000200, 10, 6, 10),
     ("vCPU 0", "irq timer", "interrupt", 9000210, 100, 6, 100),
+    ("vCPU 0", "page walk", "page walk", 9000310, 0, 6, 0),
 ]
 SAMPLE_SLICES = 6
 SAMPLE_EDGES = 5

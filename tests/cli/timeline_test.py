@@ -18,7 +18,7 @@ from hand_made import SAMPLE, SAMPLE_EDGES, SAMPLE_SLICES, SYSCALL, Script, samp
 
 SKEIN = os.path.abspath(sys.argv[1])
 HAND_MADE = os.path.abspath(sys.argv[2])
-SYSCALL_BLUE, INTERRUPT_GREEN, SELECTED = (0, 114, 178), (0, 145, 106), (11, 92, 173)
+SYSCALL_BLUE, INTERRUPT_GREEN, SELECTED = (0, 114, 178), (0, 145, 106), (22, 32, 44)
 LANES = (110, 170, 1070, 860)  # of the screenshot: below the axis, right of the names
 
 
@@ -103,7 +103,7 @@ class InTheBrowser(Timeline):
         self.assertEqual(self.numbers(body, "lanes", "spans", "rows", "slices", "instants", "edges"),
                          [3, len(SAMPLE), len(SAMPLE), SAMPLE_SLICES, 1, SAMPLE_EDGES])
         self.assertEqual(body.data["shown"], str(len(SAMPLE)))
-        self.assertIn("2 vCPUs · scope kernel · 10 spans in 6 slices", plain(body.text["subtitle"]))
+        self.assertIn("2 vCPUs · scope kernel · 11 spans in 6 slices", plain(body.text["subtitle"]))
         self.assertIn("complete (stopped)", body.text["subtitle"])
         self.assertNotIn("notices", body.text)
         for name in {s[1] for s in SAMPLE}:
@@ -167,17 +167,17 @@ class InTheBrowser(Timeline):
 
     def test_too_many_spans(self):
         sample().write(HAND_MADE, self.dir)
-        facts = self.page("--max", "9")
+        facts = self.page("--max", "10")
         self.assertFalse(facts["has_rows"])
         shot = os.path.join(self.tmp, "shot.png")
         body = self.look("&find=write&step=1&select=3", screenshot=shot)
-        self.assertEqual(self.numbers(body, "spans", "rows", "instants"), [10, 0, 1])
+        self.assertEqual(self.numbers(body, "spans", "rows", "instants"), [11, 0, 1])
         self.assertIn("--from and --to", body.text["notices"])
         seen = browser.colours(shot, *LANES)
         for colour in SYSCALL_BLUE, INTERRUPT_GREEN:
             self.assertIn(colour, seen)
-        self.assertIn("more than 9 spans", self.skein("-o", self.out, "--max", "9", self.dir)[2])
-        self.assertTrue(self.page("--max", "10")["has_rows"])
+        self.assertIn("more than 10 spans", self.skein("-o", self.out, "--max", "10", self.dir)[2])
+        self.assertTrue(self.page("--max", "11")["has_rows"])
 
     def test_odd_names(self):
         self.dir = os.path.join(self.tmp, "</script><script>alert(1)<!--")
