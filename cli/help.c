@@ -71,6 +71,15 @@ static const char doctor[] =
     "      --memory SIZE   and with that much RAM (" SKEIN_DEFAULT_MEMORY ")\n"
     "      --qemu PATH     the QEMU with Skein's recorder (SKEIN_QEMU)\n" JSON_OPTION;
 
+static const char stats[] =
+    "skein stats [OPTIONS] DIR\n"
+    "\n"
+    "Shows what a recording is made of: rates, sizes, slices, waits, and what the kernel spent "
+    "its\n"
+    "instructions on.\n"
+    "\n"
+    "      --top N         only the first N of each list (10; with --json all)\n" JSON_OPTION;
+
 static const char ls[] = "skein ls [OPTIONS] [DIR…]\n"
                          "\n"
                          "Shows the recordings that folders are or hold (.).\n"
@@ -133,10 +142,19 @@ static const struct {
     const char *verb;
     const char *text;
 } texts[] = {
-    {"record", record},   {"replay", replay}, {"verify", verify},
-    {"info", info},       {"ls", ls},         {"cat", cat},
-    {"diff", diff},       {"export", export}, {"timeline", timeline},
-    {"recover", recover}, {"doctor", doctor}, {"completion", completion},
+    {"doctor", doctor},
+    {"record", record},
+    {"replay", replay},
+    {"verify", verify},
+    {"info", info},
+    {"stats", stats},
+    {"ls", ls},
+    {"cat", cat},
+    {"diff", diff},
+    {"export", export},
+    {"timeline", timeline},
+    {"recover", recover},
+    {"completion", completion},
 };
 
 const char *skein_help_find(const char *verb) {

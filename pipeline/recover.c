@@ -113,6 +113,7 @@ static int look(struct skein_recovery *r, struct skein_error *err) {
 
 static int open_base(struct skein_recovery *r, struct skein_error *err) {
     struct skein_manifest start = r->out->manifest;
+    int rc;
 
     if (r->opts->out == NULL) {
         snprintf(r->base, sizeof(r->base), "%s/recover.partial", r->dir);
@@ -125,7 +126,9 @@ static int open_base(struct skein_recovery *r, struct skein_error *err) {
     start.stats = (struct skein_stats){.shard_count = 0};
     snprintf(start.end_reason, sizeof(start.end_reason),
              "it is being recovered, or that was interrupted");
-    return skein_recording_create(r->base, &start, err);
+    rc = skein_recording_create(r->base, &start, err);
+    r->made_out = rc == 0;
+    return rc;
 }
 
 /* A manifest that cannot be read is kept, too. */
@@ -192,6 +195,8 @@ static int write_all(struct skein_recovery *r, struct skein_error *err) {
     }
     if (r->opts->out == NULL) {
         skein_recovery_remove_scratch(r);
+    } else if (rc != 0 && r->made_out) {
+        skein_recovery_remove_out(r);
     }
     if (rc == 0) {
         remove_session(r);

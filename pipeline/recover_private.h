@@ -28,6 +28,7 @@ struct skein_recovery {
     struct skein_recovered *out;
     char dir[RECOVER_DIR_BYTES];       /* the recording; "": only a session is left */
     char base[RECOVER_DIR_BYTES + 32]; /* where new files are written */
+    bool made_out;                     /* base is the result, and we have made it */
     int lock_fd;
 
     bool has_manifest; /* it was readable */
@@ -69,6 +70,7 @@ int skein_recovery_write_files(struct skein_recovery *r, struct skein_error *err
 int skein_recovery_commit(struct skein_recovery *r, struct skein_error *err);
 int skein_recovery_make_scratch(struct skein_recovery *r, struct skein_error *err);
 void skein_recovery_remove_scratch(const struct skein_recovery *r);
+void skein_recovery_remove_out(const struct skein_recovery *r);
 int skein_recovery_copy(const char *from, const char *to, struct skein_error *err);
 
 /* recover_session.c: finds and opens the session; -EBUSY when somebody uses it. */

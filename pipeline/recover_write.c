@@ -263,6 +263,17 @@ void skein_recovery_remove_scratch(const struct skein_recovery *r) {
     rmdir(r->base);
 }
 
+void skein_recovery_remove_out(const struct skein_recovery *r) {
+    static const char *const names[] = {"manifest", SKEIN_SNAPSHOT_NAME, SKEIN_CONSOLE_NAME};
+    char path[PATH_MAX];
+
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof(path), "%s/%s", r->base, names[i]);
+        unlink(path);
+    }
+    skein_recovery_remove_scratch(r);
+}
+
 int skein_recovery_make_scratch(struct skein_recovery *r, struct skein_error *err) {
     char path[PATH_MAX];
 

@@ -57,7 +57,7 @@ static size_t read_planned(struct lab *lab, const struct skein_block_want *want,
     struct skein_block_plan *plan;
     size_t n;
 
-    cr_assert_eq(skein_block_plan_create(lab->rec, want, &plan), 0);
+    cr_assert_eq(skein_block_plan_create(lab->rec, want, &plan, NULL), 0);
     n = read_all(lab, plan, events);
     skein_block_plan_free(plan);
     return n;
