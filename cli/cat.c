@@ -31,12 +31,12 @@ struct cat {
  * 0: all that was asked for is out; negative errno: err says what is wrong. With a plan, -EAGAIN:
  * nothing is out, since the blocks of the plan do not tell the time.
  */
-static int print_events(struct cat *c, struct skein_reader *reader, bool planned,
+static int print_events(struct cat *c, struct skein_opened *o, bool planned,
                         struct skein_error *err) {
     struct skein_event event;
     int rc = 1;
-    while (c->limit > 0 && c->out.error == 0 &&
-           (rc = skein_reader_next(reader, &event, err)) == 1) {
+    skein_event_clock_init(&c->clock, skein_recording_manifest(o->rec));
+    while (c->limit > 0 && c->out.error == 0 && (rc = skein_open_next(o, &event, err)) == 1) {
         const uint64_t now_ns = skein_event_clock_ns(&c->clock, &event);
         if (now_ns > c->filter.time_ns.last)
             return 0;
@@ -53,39 +53,24 @@ static int print_events(struct cat *c, struct skein_reader *reader, bool planned
     return rc < 0 ? rc : 0;
 }
 
-static int print_blocks(struct cat *c, struct skein_recording *rec,
-                        const struct skein_block_plan *plan, struct skein_error *err) {
-    struct skein_reader *reader;
-    int rc = skein_reader_open(rec, &reader, err);
-    if (rc != 0)
-        return rc;
-    skein_reader_follow(reader, plan);
-    skein_event_clock_init(&c->clock, skein_recording_manifest(rec));
-    rc = print_events(c, reader, plan != NULL, err);
-    skein_reader_close(reader);
-    return rc;
-}
-
 /*
  * Reads the blocks that the filters need, or all of them where they do not tell the time: without
  * the rate of the guest's counter, or its reads, time is counted in instructions from the start.
  */
-static int print_recording(struct cat *c, struct skein_opened *opened) {
+static int print_recording(struct cat *c, struct skein_opened *o) {
     struct skein_block_plan *plan = NULL;
     struct skein_block_want want;
-    struct skein_error err = {"out of memory"};
-    int rc = 0;
+    struct skein_error err;
+    int rc = skein_open_reader(o, &err);
     skein_event_filter_want(&c->filter, c->print.shard_count, &want);
     want.lead_in = LEAD_IN_BLOCKS;
-    if (skein_recording_manifest(opened->rec)->tsc_hz != 0)
-        rc = skein_block_plan_create(opened->rec, &want, &plan, &err);
+    if (rc == 0 && skein_event_filter_skips(&c->filter) &&
+        skein_recording_manifest(o->rec)->tsc_hz != 0)
+        rc = skein_open_plan(o, &want, &plan, &err);
     if (rc == 0)
-        rc = print_blocks(c, opened->rec, plan, &err);
-    if (rc == -EAGAIN) {
-        rc = skein_open_again(opened, &err);
-        if (rc == 0)
-            rc = print_blocks(c, opened->rec, NULL, &err);
-    }
+        rc = print_events(c, o, plan != NULL, &err);
+    if (rc == -EAGAIN && (rc = skein_open_reader(o, &err)) == 0)
+        rc = print_events(c, o, false, &err);
     skein_block_plan_free(plan);
     skein_out_flush(&c->out);
     return rc == 0 ? SKEIN_EXIT_OK : skein_fail(SKEIN_EXIT_USAGE, "cat: %s", err.text);
@@ -123,7 +108,7 @@ static int cat(struct cat *c, const char *dir, int fd) {
         c->print.names = names;
         code = print_recording(c, &opened);
     }
-    const int lost = skein_open_finish(&opened, "cat");
+    const int lost = skein_open_finish(&opened);
     const int put = written(c, fd);
     skein_out_free(&c->out);
     skein_event_names_free(names);

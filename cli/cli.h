@@ -34,6 +34,7 @@ int skein_cmd_diff(int argc, char **argv);
 int skein_cmd_recover(int argc, char **argv);
 int skein_cmd_export(int argc, char **argv);
 int skein_cmd_timeline(int argc, char **argv);
+int skein_cmd_doctor(int argc, char **argv);
 int skein_cmd_completion(int argc, char **argv);
 
 /* "skein: …" and a newline on stderr; returns the code. */

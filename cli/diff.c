@@ -14,7 +14,7 @@
 
 /* Reads the next event of a side. */
 static void advance(struct skein_diff_side *s, struct skein_error *err) {
-    s->rc = skein_reader_next(s->reader, &s->event, err);
+    s->rc = skein_open_next(&s->opened, &s->event, err);
     if (s->rc != 1)
         return;
     s->time_ns = skein_event_clock_ns(&s->clock, &s->event);
@@ -96,7 +96,7 @@ static int open_side(struct skein_diff_side *s, struct skein_error *err) {
     skein_diff_fields(m, s->field);
     skein_event_clock_init(&s->clock, m);
     s->stats.shard_count = skein_recording_shard_count(s->opened.rec);
-    return skein_reader_open(s->opened.rec, &s->reader, err);
+    return skein_open_reader(&s->opened, err);
 }
 
 static int compare(struct skein_diff *d, bool json, struct skein_error *err) {
@@ -139,8 +139,7 @@ static int diff(struct skein_diff *d, const struct skein_json_opt *json) {
                                                : skein_fail(SKEIN_EXIT_USAGE, "diff: %s", err.text);
     }
     for (int s = 0; s < 2; s++) {
-        skein_reader_close(d->side[s].reader);
-        if (d->side[s].opened.rec != NULL && skein_open_finish(&d->side[s].opened, "diff") != 0)
+        if (d->side[s].opened.rec != NULL && skein_open_finish(&d->side[s].opened) != 0)
             lost = SKEIN_EXIT_INCOMPLETE;
         free(d->shown[s]);
     }

@@ -32,7 +32,6 @@ struct skein_diff_side {
     const char *dir;
     struct skein_opened opened;
     struct skein_diff_field field[SKEIN_DIFF_FIELDS];
-    struct skein_reader *reader;
     struct skein_event_clock clock;
     struct skein_stats stats; /* of the events read so far */
     uint64_t events;

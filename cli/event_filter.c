@@ -110,6 +110,14 @@ bool skein_range_parse_seconds(struct skein_range *range, const char *text) {
     return parse_range(range, text, parse_seconds);
 }
 
+static bool is_all(const struct skein_range *r) {
+    return r->first == 0 && r->last == UINT64_MAX;
+}
+
+bool skein_event_filter_skips(const struct skein_event_filter *f) {
+    return f->by_shard || !is_all(&f->tick) || !is_all(&f->slice);
+}
+
 void skein_event_filter_want(const struct skein_event_filter *f, uint32_t shard_count,
                              struct skein_block_want *want) {
     *want = (struct skein_block_want){.first_tick = f->tick.first,

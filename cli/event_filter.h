@@ -32,7 +32,11 @@ bool skein_event_filter_vcpus(struct skein_event_filter *f, const char *text);
 bool skein_range_parse(struct skein_range *range, const char *text);
 bool skein_range_parse_seconds(struct skein_range *range, const char *text);
 
-/* What the headers of blocks can tell. */
+/* Whether there may be blocks without wanted events: their headers tell shards, ticks and slices.
+ */
+bool skein_event_filter_skips(const struct skein_event_filter *f);
+
+/* What is wanted, in these. */
 void skein_event_filter_want(const struct skein_event_filter *f, uint32_t shard_count,
                              struct skein_block_want *want);
 

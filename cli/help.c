@@ -37,7 +37,8 @@ static const char record[] =
     "      --durability none|segment|block\n"
     "                      what is forced to the disk, and when (segment)\n"
     "      --timeout SECONDS\n"
-    "                      end the recording after that long\n" QEMU_OPTIONS
+    "                      end the recording after that long\n"
+    "      --huge-pages    the shards in huge pages, where the system offers them\n" QEMU_OPTIONS
     "  -q, --quiet         neither the console nor the summary\n" JSON_OPTION;
 
 static const char replay[] =
@@ -57,6 +58,27 @@ static const char info[] = "skein info [OPTIONS] DIR\n"
                            "\n"
                            "Shows what was recorded.\n"
                            "\n" JSON_OPTION;
+
+static const char doctor[] =
+    "skein doctor [OPTIONS]\n"
+    "\n"
+    "Shows how this machine would record: the plan for nodes, shards and threads, what stands in\n"
+    "the way, what makes it slow, and what to change. HWLOC_SYNTHETIC or HWLOC_XMLFILE shows the "
+    "plan\n"
+    "for another machine.\n"
+    "\n"
+    "      --vcpus N       for a guest with so many (2)\n"
+    "      --memory SIZE   and with that much RAM (" SKEIN_DEFAULT_MEMORY ")\n"
+    "      --qemu PATH     the QEMU with Skein's recorder (SKEIN_QEMU)\n" JSON_OPTION;
+
+static const char stats[] =
+    "skein stats [OPTIONS] DIR\n"
+    "\n"
+    "Shows what a recording is made of: rates, sizes, slices, waits, and what the kernel spent "
+    "its\n"
+    "instructions on.\n"
+    "\n"
+    "      --top N         only the first N of each list (10; with --json all)\n" JSON_OPTION;
 
 static const char ls[] = "skein ls [OPTIONS] [DIR…]\n"
                          "\n"
@@ -120,10 +142,12 @@ static const struct {
     const char *verb;
     const char *text;
 } texts[] = {
+    {"doctor", doctor},
     {"record", record},
     {"replay", replay},
     {"verify", verify},
     {"info", info},
+    {"stats", stats},
     {"ls", ls},
     {"cat", cat},
     {"diff", diff},

@@ -18,6 +18,7 @@ enum opt {
     OPT_STOP,
     OPT_DURABILITY,
     OPT_TIMEOUT,
+    OPT_HUGE_PAGES,
     OPT_QEMU,
     OPT_JSON,
     OPT_VERBOSE,
@@ -36,6 +37,7 @@ static const struct option options[] = {
     {"stop", required_argument, NULL, OPT_STOP},
     {"durability", required_argument, NULL, OPT_DURABILITY},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"huge-pages", no_argument, NULL, OPT_HUGE_PAGES},
     {"qemu", required_argument, NULL, OPT_QEMU},
     {"json", optional_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, 'q'},
@@ -111,6 +113,9 @@ static int parse_option(int option, const char *value, struct skein_record_opts 
         return 0;
     case OPT_VERBOSE:
         o->verbose = true;
+        return 0;
+    case OPT_HUGE_PAGES:
+        o->huge_pages = true;
         return 0;
     case OPT_KERNEL:
         o->guest.kernel = value;

@@ -32,6 +32,7 @@ struct skein_record_opts {
     enum skein_durability durability;
     uint32_t timeout_s; /* 0: none */
     const char *qemu;   /* NULL: not chosen */
+    bool huge_pages;
     bool quiet;
     bool verbose;
     struct skein_json_opt json;

@@ -209,7 +209,11 @@ static int link_console(struct record_run *r, struct skein_error *err) {
 
 static int start_everything(struct record_run *r, struct skein_error *err) {
     struct skein_session_params params = {
-        .mode = SKEIN_MODE_RECORD, .scope = r->opts->scope, .vcpu_count = r->manifest.vcpu_count};
+        .mode = SKEIN_MODE_RECORD,
+        .scope = r->opts->scope,
+        .vcpu_count = r->manifest.vcpu_count,
+        .huge_pages = r->opts->huge_pages,
+    };
     memcpy(params.uuid, r->manifest.uuid, sizeof(params.uuid));
     skein_tsc_gauge_start(&r->tsc);
     int ret = skein_signals_open(&r->loop.signal_fd, err);
@@ -217,6 +221,8 @@ static int start_everything(struct record_run *r, struct skein_error *err) {
         ret = skein_stage_open(&r->stage, &params, r->opts->verbose, err);
     if (ret != 0)
         return ret;
+    if (r->opts->huge_pages && !r->opts->quiet)
+        skein_stage_explain_pages(&r->stage);
     ret = link_console(r, err);
     if (ret != 0)
         return ret;

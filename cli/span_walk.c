@@ -34,18 +34,17 @@ int skein_span_walk_start(struct skein_span_walk *w, const struct skein_span_sin
 int skein_span_walk_close(struct skein_span_walk *w) {
     skein_spans_free(w->spans);
     w->spans = NULL;
-    return skein_open_finish(&w->opened, w->verb);
+    return skein_open_finish(&w->opened);
 }
 
 /* 1: the recording cannot be read further (err says why); else what the sink said. */
-static int feed_all(struct skein_span_walk *w, struct skein_reader *reader,
-                    struct skein_error *err) {
+static int feed_all(struct skein_span_walk *w, struct skein_error *err) {
     struct skein_progress progress;
     struct skein_progress_state state = {.events_all = skein_recording_events(w->opened.rec)};
     struct skein_event e;
     int rc, told = 0;
     skein_progress_init(&progress, false);
-    while ((rc = skein_reader_next(reader, &e, err)) == 1 &&
+    while ((rc = skein_open_next(&w->opened, &e, err)) == 1 &&
            (told = skein_spans_feed(w->spans, &e)) == 0) {
         state.events++;
         state.slices = e.slice;
@@ -59,12 +58,10 @@ static int feed_all(struct skein_span_walk *w, struct skein_reader *reader,
 }
 
 int skein_span_walk_run(struct skein_span_walk *w, const char *out) {
-    struct skein_reader *reader;
     struct skein_error err;
-    if (skein_reader_open(w->opened.rec, &reader, &err) != 0)
-        return skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
-    const int rc = feed_all(w, reader, &err);
-    skein_reader_close(reader);
+    if (skein_open_reader(&w->opened, &err) != 0)
+        return skein_fail(SKEIN_EXIT_USAGE, "%s: %s", w->verb, err.text);
+    const int rc = feed_all(w, &err);
     if (rc == 1)
         return skein_fail(SKEIN_EXIT_USAGE, "%s: %s", w->verb, err.text);
     if (rc != 0)

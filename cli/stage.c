@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "pipeline/huge_pages.h"
+
 int skein_stage_open(struct skein_stage *s, const struct skein_session_params *params, bool verbose,
                      struct skein_error *err) {
     char path[128];
@@ -25,6 +27,14 @@ int skein_stage_open(struct skein_stage *s, const struct skein_session_params *p
         skein_stage_close(s);
     }
     return ret;
+}
+
+void skein_stage_explain_pages(const struct skein_stage *s) {
+    if (skein_session_huge_bytes(s->session) == 0)
+        fprintf(stderr, "skein: the shards are in small pages: %s\n",
+                skein_huge_pages_offered("/dev/shm")
+                    ? "the system has no huge ones free"
+                    : "mount -o remount,huge=advise /dev/shm offers huge ones");
 }
 
 void skein_stage_close(struct skein_stage *s) {

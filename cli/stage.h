@@ -13,13 +13,16 @@ struct skein_stage {
     struct skein_session *session;
     char snapshot[256];
     char console[256];
-    bool keep; /* the session and the snapshot stay: skein recover needs them */
+    bool keep;  /* the session and the snapshot stay: skein recover needs them */
     int log_fd; /* QEMU's stdout and stderr; -1: they are shown */
 };
 
 /* verbose: QEMU's messages go to our stderr as they come. */
 int skein_stage_open(struct skein_stage *s, const struct skein_session_params *params, bool verbose,
                      struct skein_error *err);
+
+/* Huge pages were asked for: says on stderr why there are none, and what to do. */
+void skein_stage_explain_pages(const struct skein_stage *s);
 
 /* Removes everything that it made, unless it is to be kept. */
 void skein_stage_close(struct skein_stage *s);

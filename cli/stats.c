@@ -19,17 +19,16 @@ struct options {
     uint32_t top; /* 0: not given */
 };
 
-static int read_events(struct skein_recording *rec, struct skein_tally *tally,
+static int read_events(struct skein_opened *opened, struct skein_tally *tally,
                        struct skein_error *err) {
-    struct skein_progress_state state = {.events_all = skein_recording_events(rec)};
+    struct skein_progress_state state = {.events_all = skein_recording_events(opened->rec)};
     struct skein_progress progress;
-    struct skein_reader *reader;
     struct skein_event event;
-    int rc = skein_reader_open(rec, &reader, err);
+    int rc = skein_open_reader(opened, err);
     if (rc != 0)
         return rc;
     skein_progress_init(&progress, false);
-    while ((rc = skein_reader_next(reader, &event, err)) == 1) {
+    while ((rc = skein_open_next(opened, &event, err)) == 1) {
         skein_tally_add(tally, &event);
         if (++state.events % EVENTS_PER_LOOK == 0) {
             state.slices = event.slice;
@@ -37,7 +36,6 @@ static int read_events(struct skein_recording *rec, struct skein_tally *tally,
         }
     }
     skein_progress_clear(&progress);
-    skein_reader_close(reader);
     return rc;
 }
 
@@ -69,19 +67,20 @@ static int print(const struct options *o, struct skein_stats_view *view) {
                                : skein_fail(SKEIN_EXIT_USAGE, "cannot write the JSON");
 }
 
-static int stats_of(const struct options *o, struct skein_recording *rec,
+static int stats_of(const struct options *o, struct skein_opened *opened,
                     const struct skein_event_names *names) {
-    struct skein_stats_view view = {.dir = o->dir, .manifest = skein_recording_manifest(rec)};
+    struct skein_stats_view view = {.dir = o->dir,
+                                    .manifest = skein_recording_manifest(opened->rec)};
     struct skein_tally *tally;
     struct skein_error err;
     int code;
     if (skein_tally_create(names, view.manifest, &tally) != 0)
         return skein_fail(SKEIN_EXIT_FAILED, "stats: out of memory");
-    if (read_events(rec, tally, &err) != 0) {
+    if (read_events(opened, tally, &err) != 0) {
         code = skein_fail(SKEIN_EXIT_USAGE, "stats: %s", err.text);
     } else {
         view.numbers = skein_tally_finish(tally);
-        view.disk_bytes = disk_bytes(rec);
+        view.disk_bytes = disk_bytes(opened->rec);
         code = print(o, &view);
     }
     skein_tally_free(tally);
@@ -97,10 +96,10 @@ static int stats(const struct options *o) {
     if (skein_event_names_create(&names) != 0) {
         code = skein_fail(SKEIN_EXIT_FAILED, "stats: out of memory");
     } else {
-        code = stats_of(o, opened.rec, names);
+        code = stats_of(o, &opened, names);
         skein_event_names_free(names);
     }
-    lost = skein_open_finish(&opened, "stats");
+    lost = skein_open_finish(&opened);
     return code != SKEIN_EXIT_OK ? code : lost;
 }
 

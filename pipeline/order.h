@@ -2,11 +2,15 @@
  * The canonical order of events: a topological order of the edges that depends on the events only,
  * never on when they arrive.
  *
- * Kernel execution is serialized by a token, so the edges chain all slices one after the other. The
- * order follows that chain: events of the shard that holds the token, until another shard's TOKEN
- * names the point where it was given up. What a shard logs without holding the token comes right
- * before its next TOKEN; END events come last, in the order of the shards. Any prefix of the order
- * is a consistent cut.
+ * Kernel execution is serialized by a token, so the edges chain all slices one after the other, and
+ * every event but END belongs to a slice (event.h). The order follows that chain: events of the
+ * shard that holds the token, until another shard's TOKEN names the point where it was given up. END
+ * events come last, in the order of the shards.
+ *
+ * Watermarks: a shard is known up to the last tick pushed. What an event depends on stands in the
+ * event: a TOKEN is given out only when the tick that it names has been. So a slow shard holds back
+ * what follows it and is never overtaken, an idle one holds back nothing, and any prefix of the
+ * order is a consistent cut.
  *
  * A history that is no chain (which no recorder of ours writes) still gets a topological order; it
  * takes the lowest ready shard once every shard has an event waiting or is closed.

@@ -139,8 +139,11 @@ static int next_block_in(struct skein_reader *r, struct skein_segment *seg,
     return 0;
 }
 
-/* 1: in the next block; 0: there is none. */
-static int next_block(struct skein_reader *r, struct skein_error *err) {
+/*
+ * 1: in the next block; 0: there is none. Out of line: what every event takes should save no
+ * registers for it.
+ */
+static __attribute__((noinline)) int next_block(struct skein_reader *r, struct skein_error *err) {
     leave_block(r);
     while (r->segment < r->rec->segment_count) {
         struct skein_segment *seg = r->rec->segments[r->segment];

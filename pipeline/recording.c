@@ -128,6 +128,9 @@ static int add_segment(struct skein_recording *rec, const char *name, struct ske
             return 0;
         }
     }
+    if (rc == -EINVAL || rc == -EPROTO) {
+        rc = -EBADMSG; /* the manifest is that of a recording, of a version that we know */
+    }
     if (rc != 0) {
         return rec->mode == SKEIN_READ_SALVAGE && rc == -EBADMSG ? 0 : rc;
     }

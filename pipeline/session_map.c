@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "pipeline/atomics.h"
+#include "pipeline/huge_pages.h"
 #include "pipeline/shard.h"
 #include "pipeline/shard_layout.h"
 
@@ -50,6 +51,10 @@ void skein_session_path(const struct skein_session_params *params, char *path, s
 
 static uint64_t shard_stride(uint64_t ring_bytes) {
     return (skein_shard_mem_bytes(ring_bytes) + 4095) & ~4095ull;
+}
+
+size_t skein_session_bytes(uint32_t vcpu_count, uint64_t ring_bytes) {
+    return SKEIN_SESSION_SHARDS_OFFSET + (vcpu_count + 1) * shard_stride(ring_bytes);
 }
 
 static void write_header(struct skein_session_header *h, const struct skein_session_params *params,
@@ -105,11 +110,37 @@ static int lay_out(struct skein_session *s, const struct skein_session_params *p
     return 0;
 }
 
+/* Gives the file its memory now: a full /dev/shm is an error here instead of a SIGBUS later. */
+static int allocate(const char *path, int fd, size_t bytes, bool huge_pages,
+                    struct skein_session **out, struct skein_error *err) {
+    int rc = huge_pages && ftruncate(fd, (off_t)bytes) != 0 ? -errno : 0;
+
+    if (!huge_pages) {
+        rc = -posix_fallocate(fd, 0, (off_t)bytes);
+    }
+    if (rc == 0) {
+        rc = map_file(path, fd, bytes, out, err);
+        if (rc != 0 || !huge_pages) {
+            return rc;
+        }
+        rc = skein_huge_pages_fill((*out)->header, bytes);
+        if (rc == -EINVAL) {
+            rc = -posix_fallocate(fd, 0, (off_t)bytes);
+        }
+    }
+    if (rc != 0) {
+        skein_session_close(*out);
+        *out = NULL;
+        return skein_error_sys(err, rc, "no room for a session of %zu MiB in %s", bytes >> 20,
+                               path);
+    }
+    return 0;
+}
+
 int skein_session_create(const char *path, const struct skein_session_params *params,
                          struct skein_session **out, struct skein_error *err) {
     const uint64_t ring = params->ring_bytes != 0 ? params->ring_bytes : SKEIN_SESSION_RING_BYTES;
-    const size_t bytes =
-        SKEIN_SESSION_SHARDS_OFFSET + (params->vcpu_count + 1) * shard_stride(ring);
+    const size_t bytes = skein_session_bytes(params->vcpu_count, ring);
     struct skein_session *session = NULL;
     int fd, rc;
 
@@ -121,13 +152,7 @@ int skein_session_create(const char *path, const struct skein_session_params *pa
     if (fd < 0) {
         return skein_error_sys(err, -errno, "cannot create the session %s", path);
     }
-    /* Allocated now: a full /dev/shm is an error here instead of a SIGBUS later. */
-    rc = -posix_fallocate(fd, 0, (off_t)bytes);
-    if (rc != 0) {
-        skein_error_sys(err, rc, "no room for a session of %zu MiB in %s", bytes >> 20, path);
-    } else {
-        rc = map_file(path, fd, bytes, &session, err);
-    }
+    rc = allocate(path, fd, bytes, params->huge_pages, &session, err);
     close(fd);
     if (rc == 0 && (rc = lay_out(session, params, ring)) != 0) {
         skein_error_set(err, rc, "%" PRIu64 " bytes is no size for a shard's ring", ring);
@@ -216,4 +241,8 @@ void skein_session_waits(const struct skein_session *session, uint64_t *waits, u
         *wait_ns += skein_load_relaxed_64(&shard->wait_ns);
         at += session->header->shard_stride;
     }
+}
+
+uint64_t skein_session_huge_bytes(const struct skein_session *session) {
+    return skein_huge_pages_mapped(session->header);
 }

@@ -2,6 +2,7 @@
 #ifndef SKEIN_PIPELINE_SESSION_MAP_H
 #define SKEIN_PIPELINE_SESSION_MAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +18,13 @@ struct skein_session_params {
     uint64_t ring_bytes;      /* per shard, a power of two; 0: the default */
     uint32_t digest_interval; /* 0: the default */
     uint8_t uuid[16];         /* of the recording */
+    bool huge_pages;          /* where the system offers them: skein_session_huge_bytes() */
 };
 
 struct skein_session; /* a mapped session */
+
+/* How large the file is. */
+size_t skein_session_bytes(uint32_t vcpu_count, uint64_t ring_bytes);
 
 /* A new path in /dev/shm, unlike any other: "/dev/shm/skein-<uuid>-<pid>-<mode>". */
 void skein_session_path(const struct skein_session_params *params, char *path, size_t size);
@@ -48,6 +53,9 @@ void *skein_session_shard(struct skein_session *session, uint32_t shard, size_t 
 
 /* Back-pressure of all shards: times a writer waited for room, and for how long in all. */
 void skein_session_waits(const struct skein_session *session, uint64_t *waits, uint64_t *wait_ns);
+
+/* How much of it is in huge pages now. */
+uint64_t skein_session_huge_bytes(const struct skein_session *session);
 
 /* A random (version 4) UUID, and its text: 36 characters and NUL. */
 int skein_uuid_make(uint8_t uuid[16]);

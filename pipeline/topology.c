@@ -5,6 +5,8 @@
 #include <numaif.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "pipeline/stats.h"
 
@@ -175,6 +177,20 @@ bool skein_topology_is_here(const struct skein_topology *t) {
     return hwloc_topology_is_thissystem(t->hwloc) != 0;
 }
 
+/* mbind() moves only pages that this process has mapped: maps what the file has already. */
+static void map_pages(void *mem, size_t bytes) {
+    const long page_bytes = sysconf(_SC_PAGESIZE);
+
+#ifdef MADV_POPULATE_READ
+    if (madvise(mem, bytes, MADV_POPULATE_READ) == 0) {
+        return;
+    }
+#endif
+    for (size_t at = 0; page_bytes > 0 && at < bytes; at += (size_t)page_bytes) {
+        (void)*((const volatile uint8_t *)mem + at);
+    }
+}
+
 int skein_topology_bind_memory(const struct skein_topology *t, uint32_t shard, void *mem,
                                size_t bytes) {
     unsigned long mask[1024 / (8 * sizeof(unsigned long))] = {0};
@@ -183,6 +199,7 @@ int skein_topology_bind_memory(const struct skein_topology *t, uint32_t shard, v
     if (!skein_topology_is_here(t) || node >= 8 * sizeof(mask)) {
         return -ENOSYS;
     }
+    map_pages(mem, bytes);
     mask[node / (8 * sizeof(*mask))] = 1ul << node % (8 * sizeof(*mask));
     return mbind(mem, bytes, MPOL_PREFERRED, mask, 8 * sizeof(mask), MPOL_MF_MOVE) == 0 ? 0
                                                                                         : -errno;

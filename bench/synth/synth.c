@@ -10,6 +10,7 @@
 #define TSC_HZ 1000000000ull
 /* Raw bytes for each byte on disk, until there is a segment to know it from. */
 #define RATIO_GUESS 4u
+#define EVENTS_PER_LOOK 1000u
 
 static struct skein_manifest make_manifest(const struct skein_synth_opts *opts) {
     struct skein_manifest m = {
@@ -44,16 +45,21 @@ static uint64_t disk_estimate(const struct skein_stats *stats, uint64_t sealed_r
            (uint64_t)((double)open_raw * (double)stats->disk_bytes / (double)sealed_raw);
 }
 
+/* How much has become of the events is asked now and then: the writer adds it all up. */
 static void make_slices(struct skein_synth_machine *m, const struct skein_synth_opts *opts) {
-    const struct skein_stats *stats = skein_log_writer_stats(m->log);
-    uint64_t segments = 0, sealed_raw = 0;
+    uint64_t segments = 0, sealed_raw = 0, look_at = 0;
+    bool full = false;
 
-    while (m->rc == 0 && (opts->events == 0 || m->events < opts->events) &&
-           (opts->disk_bytes == 0 || disk_estimate(stats, sealed_raw) < opts->disk_bytes)) {
+    while (m->rc == 0 && !full && (opts->events == 0 || m->events < opts->events)) {
         skein_synth_slice(m);
-        if (stats->segments != segments) {
-            segments = stats->segments;
-            sealed_raw = skein_stats_bytes(stats);
+        if (opts->disk_bytes != 0 && m->events >= look_at) {
+            const struct skein_stats *stats = skein_log_writer_stats(m->log);
+            if (stats->segments != segments) {
+                segments = stats->segments;
+                sealed_raw = skein_stats_bytes(stats);
+            }
+            full = disk_estimate(stats, sealed_raw) >= opts->disk_bytes;
+            look_at = m->events + EVENTS_PER_LOOK;
         }
     }
 }

@@ -6,14 +6,16 @@ _skein_options() {
     case $1 in
         record)
             echo -o --output --kernel --initrd --append --smp --memory --cpu --scope --start \
-                --stop --durability --timeout -q --quiet --json "$qemu"
+                --stop --durability --timeout --huge-pages -q --quiet --json "$qemu"
             ;;
         replay | verify) echo -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
+        stats) echo --top --json ;;
         cat) echo --kind --vcpu --tick --slice --time --limit --bytes --json ;;
         export) echo --perfetto --from --to ;;
         timeline) echo -o --from --to --max ;;
         recover) echo -o --output --session -q --quiet --json ;;
+        doctor) echo --vcpus --memory --qemu --json ;;
     esac
 }
 
@@ -71,15 +73,16 @@ _skein_value() {
         --vcpu) _skein_list 0 1 2 3 devices ;;
         --kernel | --initrd | --qemu | --session | --perfetto | --json) _skein_files f ;;
         -o | --output) if [[ $2 == timeline ]]; then _skein_files f; else _skein_files d; fi ;;
-        --append | --smp | --memory | --cpu | --timeout | --tick | --slice | --time | --limit | \
-            --from | --to | --max) COMPREPLY=() ;;
+        --append | --smp | --vcpus | --memory | --cpu | --timeout) COMPREPLY=() ;;
+        --tick | --slice | --time | --limit | --from | --to | --max | --top) COMPREPLY=() ;;
         *) return 1 ;;
     esac
 }
 
 _skein() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} option='' i
-    local verbs='record replay verify info ls cat diff export timeline recover completion help version'
+    local verbs='record replay verify info stats ls cat diff export timeline recover doctor'
+    verbs+=' completion help version'
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         _skein_words "$verbs" --help --version
@@ -105,7 +108,7 @@ _skein() {
         *)
             if [[ $cur == -* ]]; then
                 _skein_words "$(_skein_options "$verb")" --help
-            elif [[ $verb != record ]]; then
+            elif [[ $verb != record && $verb != doctor ]]; then
                 _skein_recordings
             fi
             ;;

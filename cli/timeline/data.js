@@ -47,12 +47,35 @@ class Numbers {
 
 // Spans, by number in order of time; ofLane: their numbers, lane by lane.
 const spans = {
-  count: 0, lane: null, name: null, flags: null, begin: null, end: null, slice: null,
-  tick: null, lastTick: null, icount: null, instructions: null, bytes: null, details: null,
-  ofLane: [], packed: null,
+  count: 0,
+  lane: null,
+  name: null,
+  flags: null,
+  begin: null,
+  end: null,
+  slice: null,
+  tick: null,
+  lastTick: null,
+  icount: null,
+  instructions: null,
+  bytes: null,
+  details: null,
+  ofLane: [],
+  packed: null,
 };
-const instants = {count: 0, lane: null, name: null, ns: null, tick: null, icount: null};
-const bins = {...facts.bins, busy: [], began: []};
+const instants = {
+  count: 0,
+  lane: null,
+  name: null,
+  ns: null,
+  tick: null,
+  icount: null
+};
+const bins = {
+  ...facts.bins,
+  busy: [],
+  began: []
+};
 
 function readRows(bytes) {
   const n = facts.has_rows ? facts.spans : 0;
@@ -131,14 +154,20 @@ async function readAll() {
   readBins(await unpack("bins"));
 }
 
-const typeOf = i => facts.names[spans.name[i]].type;
+const nameTypes = Uint8Array.from(facts.names, n => n.type);
+const typeOf = i => nameTypes[spans.name[i]];
 
 // How a span was entered; null: it goes on with what its vCPU was in.
 function details(i) {
   if (!spans.details[i]) return null;
   const input = new Numbers(spans.packed, spans.details[i]);
-  const out = {vector: input.next(), error: input.nextBig(), cr2: input.nextBig(),
-               rip: input.nextBig(), registers: []};
+  const out = {
+    vector: input.next(),
+    error: input.nextBig(),
+    cr2: input.nextBig(),
+    rip: input.nextBig(),
+    registers: []
+  };
   const mask = input.next();
   for (let r = 0; r < REGISTERS.length; r++)
     if (mask >> r & 1) out.registers.push([REGISTERS[r], input.nextBig()]);
@@ -150,8 +179,23 @@ function firstAbove(list, column, value) {
   let low = 0, high = list.length;
   while (low < high) {
     const middle = low + high >> 1;
-    if (column[list[middle]] > value) high = middle;
-    else low = middle + 1;
+    if (column[list[middle]] > value)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return low;
+}
+
+// Where a span's number stands in its lane's list.
+function placeInLane(list, i) {
+  let low = 0, high = list.length;
+  while (low < high) {
+    const middle = low + high >> 1;
+    if (list[middle] >= i)
+      high = middle;
+    else
+      low = middle + 1;
   }
   return low;
 }
@@ -160,8 +204,10 @@ function firstInstantAfter(ns) {
   let low = 0, high = instants.count;
   while (low < high) {
     const middle = low + high >> 1;
-    if (instants.ns[middle] > ns) high = middle;
-    else low = middle + 1;
+    if (instants.ns[middle] > ns)
+      high = middle;
+    else
+      low = middle + 1;
   }
   return low;
 }

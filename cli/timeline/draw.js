@@ -1,17 +1,22 @@
-// The picture: axis, lanes with their bars, edges; and the overview above it.
+// The picture: axis, lanes with their bars, edges.
 
 const GUTTER = 104, AXIS = 30, MARK_LIMIT = 200, EDGE_LIMIT = 800;
-const FONT = '"DejaVu Sans", system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
-const overview = document.getElementById("overview");
+const FONT = "\"DejaVu Sans\", system-ui, -apple-system, \"Segoe UI\", Roboto, sans-serif";
 const picture = document.getElementById("picture");
 const lanesBox = document.getElementById("lanes");
-const shown = {spans: 0, edges: 0, edgesHidden: 0}; // by the last drawing
+const shown = {
+  spans: 0,
+  edges: 0,
+  edgesHidden: 0
+};  // by the last drawing
 let colours = {}, laneHeight = 40;
 const labelWidths = new Map();
 
 // Names of one type differ a little, so that neighbours can be told apart.
 const SHADES = [0, 0.16, -0.14];
-const shadeOf = Uint8Array.from(facts.names, n => [...n.name].reduce((h, ch) => h * 31 + ch.charCodeAt(0) >>> 0, 7) % SHADES.length);
+const shadeOf = Uint8Array.from(
+    facts.names,
+    n => [...n.name].reduce((h, ch) => h * 31 + ch.charCodeAt(0) >>> 0, 7) % SHADES.length);
 
 function shade(colour, by) {
   const towards = by > 0 ? 255 : 0;
@@ -24,14 +29,17 @@ function readColours() {
   const get = name => style.getPropertyValue(name).trim();
   colours = {types: facts.types.map((_, t) => get(`--type-${t}`))};
   colours.fills = colours.types.flatMap(type => SHADES.map(by => shade(type, by)));
-  for (const name of ["ground", "raised", "line", "line-soft", "text", "muted", "accent", "edge",
-                      "shade", "bar-text", "dark-text"])
+  for (const name
+           of ["ground", "raised", "line", "line-soft", "text", "muted", "accent", "edge", "shade",
+               "bar-text", "dark-text"])
     colours[name] = get(`--${name}`);
 }
 
 // Light types carry dark text in both themes.
-const barText = type => (type === 4 && colours.text > "#8" ? colours.text
-  : type === 4 || type === 6 ? colours["dark-text"] : colours["bar-text"]);
+const barText = type =>
+    (type === 4 && colours.text > "#8" ? colours.text :
+         type === 4 || type === 6      ? colours["dark-text"] :
+                                         colours["bar-text"]);
 
 function prepare(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
@@ -46,8 +54,10 @@ function prepare(canvas, width, height) {
   return c;
 }
 
-const xOf = ns => GUTTER + (ns - view.from) / (view.to - view.from) * (picture.clientWidth - GUTTER);
-const nsOf = x => view.from + (x - GUTTER) / (picture.clientWidth - GUTTER) * (view.to - view.from);
+// Asked for once a drawing: asking a page for its widths takes longer than drawing a bar.
+let plotWidth = 1, plotRight = GUTTER + 1;
+const xOf = ns => GUTTER + (ns - view.from) / (view.to - view.from) * plotWidth;
+const nsOf = x => view.from + (x - GUTTER) / plotWidth * (view.to - view.from);
 const laneTop = lane => AXIS + lane * laneHeight - lanesBox.scrollTop;
 const laneAt = y => {
   const lane = Math.floor((y - AXIS + lanesBox.scrollTop) / laneHeight);
@@ -56,6 +66,8 @@ const laneAt = y => {
 const barInset = () => (laneHeight >= 30 ? 7 : laneHeight >= 18 ? 3 : 1);
 
 function layOut() {
+  plotRight = picture.clientWidth;
+  plotWidth = Math.max(1, plotRight - GUTTER);
   const room = lanesBox.clientHeight - AXIS;
   laneHeight = Math.max(16, Math.min(96, Math.floor(room / laneCount)));
   const spacer = document.getElementById("spacer");
@@ -102,7 +114,8 @@ class Bars {
       c.globalAlpha = alpha;
       lists.forEach((list, fill) => {
         c.fillStyle = colours.fills[fill];
-        for (let i = 0; i < list.length; i += 4) c.fillRect(list[i], list[i + 1], list[i + 2], list[i + 3]);
+        for (let i = 0; i < list.length; i += 4)
+          c.fillRect(list[i], list[i + 1], list[i + 2], list[i + 3]);
       });
     }
     c.globalAlpha = 1;
@@ -112,51 +125,54 @@ class Bars {
 // What is less than a pixel wide is added up: as high as the pixel's time is busy, by type.
 class Column {
   constructor(bars, y, height, scale) {
-    Object.assign(this, {bars, y, height, scale, x: -1, sums: new Float64Array(2 * typeCount), any: false});
+    Object.assign(
+        this, {bars, y, height, scale, x: -1, all: 0, sums: new Float64Array(2 * typeCount)});
   }
   add(x, type, dim, ns) {
-    if (x !== this.x) this.flush();
-    this.x = x;
-    this.any = true;
-    this.sums[2 * type + (dim ? 1 : 0)] += Math.max(ns, 1);
+    if (x !== this.x) {
+      this.flush();
+      this.x = x;
+    }
+    const part = ns > 1 ? ns : 1;
+    this.sums[2 * type + (dim ? 1 : 0)] += part;
+    this.all += part;
   }
   flush() {
-    if (!this.any) return;
-    let all = 0, y = this.y + this.height;
-    for (const ns of this.sums) all += ns;
+    if (!this.all) return;
     // Something is always seen of it, however little it was.
-    const high = this.height * Math.min(1, Math.max(0.2, all / this.scale));
-    this.sums.forEach((ns, k) => {
-      if (!ns) return;
-      const h = high * ns / all;
+    const high = Math.min(this.height, Math.max(3, this.height * this.all / this.scale));
+    let y = this.y + this.height;
+    for (let k = 0; k < this.sums.length; k++) {
+      if (!this.sums[k]) continue;
+      const h = high * this.sums[k] / this.all;
       y -= h;
       this.bars.add(k >> 1, k & 1, this.x, y, 1, h);
-    });
-    this.sums.fill(0);
-    this.any = false;
+      this.sums[k] = 0;
+    }
+    this.all = 0;
   }
 }
 
 function drawLaneBars(bars, lane, labels) {
   const list = spans.ofLane[lane];
   const inset = barInset(), y = laneTop(lane) + inset, h = laneHeight - 2 * inset;
-  const perPixel = (view.to - view.from) / (picture.clientWidth - GUTTER);
+  const perPixel = (view.to - view.from) / plotWidth;
   const column = new Column(bars, y, h, perPixel);
   let busy = 0;
   for (let k = firstAbove(list, spans.end, view.from - perPixel); k < list.length; k++) {
     const i = list[k], begin = spans.begin[i], end = spans.end[i];
     if (begin > view.to) break;
-    const x0 = Math.max(xOf(begin), GUTTER), x1 = Math.min(xOf(end), picture.clientWidth);
-    const dim = !matches(i);
+    const x0 = Math.max(xOf(begin), GUTTER), x1 = Math.min(xOf(end), plotRight);
+    const type = nameTypes[spans.name[i]], dim = !matches(i);
     busy += Math.max(0, Math.min(end, view.to) - Math.max(begin, view.from));
     shown.spans++;
     if (x1 - x0 < 1.5) {
-      column.add(Math.floor(x0), typeOf(i), dim, end - begin);
+      column.add(Math.floor(x0), type, dim, end - begin);
       continue;
     }
     // A hair of room between neighbours, where there is room.
     const gap = x1 - x0 > 6 ? 0.75 : 0;
-    bars.add(typeOf(i), dim, x0, y, x1 - x0 - gap, h, shadeOf[spans.name[i]]);
+    bars.add(type, dim, x0, y, x1 - x0 - gap, h, shadeOf[spans.name[i]]);
     if (x1 - x0 > 26 && h >= 11) labels.push(i, x0, x1 - x0 - gap, y + h / 2, dim ? 1 : 0);
   }
   column.flush();
@@ -166,7 +182,8 @@ function drawLaneBars(bars, lane, labels) {
 // The bins of some lanes that begin in a time (at least one), by type and as a share of that time.
 function binShares(lanes, from, to) {
   const at = Math.floor((from - bins.start_ns) / bins.width_ns);
-  const end = Math.min(bins.count, Math.max(at + 1, Math.floor((to - bins.start_ns) / bins.width_ns)));
+  const end =
+      Math.min(bins.count, Math.max(at + 1, Math.floor((to - bins.start_ns) / bins.width_ns)));
   const first = Math.max(0, at);
   const shares = new Float64Array(typeCount);
   for (const lane of lanes)
@@ -188,9 +205,9 @@ function stack(bars, shares, x, top, height, least) {
 // Without spans: how busy it was.
 function drawLaneBins(bars, lane) {
   const inset = barInset(), y = laneTop(lane) + inset, h = laneHeight - 2 * inset;
-  const perPixel = (view.to - view.from) / (picture.clientWidth - GUTTER);
+  const perPixel = (view.to - view.from) / plotWidth;
   let busy = 0;
-  for (let x = GUTTER; x < picture.clientWidth; x++) {
+  for (let x = GUTTER; x < plotRight; x++) {
     const shares = binShares([lane], nsOf(x), nsOf(x + 1));
     for (const share of shares) busy += share * perPixel;
     stack(bars, shares, x, y, h, 1);
@@ -227,17 +244,20 @@ function drawLaneNames(c, busy, height) {
     if (y > height || y + laneHeight < AXIS) continue;
     const two = laneHeight >= 38;
     c.fillStyle = colours["line-soft"];
-    c.fillRect(0, y + laneHeight - 1, picture.clientWidth, 1);
+    c.fillRect(0, y + laneHeight - 1, plotRight, 1);
     c.font = `600 ${laneHeight >= 22 ? 12 : 10.5}px ${FONT}`;
     c.fillStyle = colours.text;
     c.fillText(facts.lanes[lane], 14, y + laneHeight / 2 - (two ? 7 : 0));
     const share = busy[lane] / (Math.min(view.to, whole.to) - Math.max(view.from, whole.from));
     if (!facts.spans) continue;
-    const percent = `${(100 * Math.min(1, share || 0)).toFixed(share < 0.0995 && share > 0 ? 1 : 0)}${THIN}%`;
+    const percent =
+        `${(100 * Math.min(1, share || 0)).toFixed(share < 0.0995 && share > 0 ? 1 : 0)}${THIN}%`;
     c.font = `${laneHeight >= 22 ? 11 : 10}px ${FONT}`;
     c.fillStyle = colours.muted;
     c.textAlign = two ? "left" : "right";
-    c.fillText(two ? `${percent} busy` : percent, two ? 14 : GUTTER - 8, y + laneHeight / 2 + (two ? 9 : 0));
+    c.fillText(
+        two ? `${percent} busy` : percent, two ? 14 : GUTTER - 8,
+        y + laneHeight / 2 + (two ? 9 : 0));
     c.textAlign = "left";
   }
   c.fillStyle = colours.line;
@@ -246,20 +266,21 @@ function drawLaneNames(c, busy, height) {
 
 const edgeFrom = i => (spans.flags[i] & FOLLOWS && i > 0 ? i - 1 : -1);
 
-function visibleEdges() {
-  const out = [];
-  let low = 0, high = spans.count;
+// How many edges end in the view or just right of it; `list` gets the first of them.
+function visibleEdges(list) {
+  let low = 0, high = spans.count, found = 0;
   while (low < high) {
     const middle = low + high >> 1;
-    if (spans.end[middle] >= view.from) high = middle;
-    else low = middle + 1;
+    if (spans.end[middle] >= view.from)
+      high = middle;
+    else
+      low = middle + 1;
   }
   for (let i = low; i < spans.count; i++) {
-    const from = edgeFrom(i);
-    if (from >= 0) out.push(i);
+    if (edgeFrom(i) >= 0 && found++ < EDGE_LIMIT) list.push(i);
     if (spans.begin[i] > view.to) break;
   }
-  return out;
+  return found;
 }
 
 function drawEdge(c, i, strong) {
@@ -285,12 +306,12 @@ function drawEdge(c, i, strong) {
 function drawEdges(c) {
   shown.edges = shown.edgesHidden = 0;
   if (!view.edges || !spans.count) return;
-  const list = visibleEdges();
-  if (list.length > EDGE_LIMIT) {
-    shown.edgesHidden = list.length;
+  const list = [], found = visibleEdges(list);
+  if (found > EDGE_LIMIT) {
+    shown.edgesHidden = found;
     return;
   }
-  shown.edges = list.length;
+  shown.edges = found;
   for (const i of list) drawEdge(c, i, false);
 }
 
@@ -313,14 +334,16 @@ function outline(c, i, colour, width) {
   const inset = barInset() - 1.5, x = Math.max(GUTTER - 2, xOf(spans.begin[i]));
   c.strokeStyle = colour;
   c.lineWidth = width;
-  c.strokeRect(x - 0.5, laneTop(spans.lane[i]) + inset, Math.max(2, xOf(spans.end[i]) - x), laneHeight - 2 * inset);
+  c.strokeRect(
+      x - 0.5, laneTop(spans.lane[i]) + inset, Math.max(2, xOf(spans.end[i]) - x),
+      laneHeight - 2 * inset);
 }
 
 function drawSelected(c) {
   const i = view.selected;
   if (view.hover !== null && view.hover !== i) outline(c, view.hover, colours.muted, 1);
   if (i < 0) return;
-  outline(c, i, colours.accent, 2);
+  outline(c, i, colours.text, 2);
   if (!view.edges) return;
   if (edgeFrom(i) >= 0) drawEdge(c, i, true);
   if (i + 1 < spans.count && edgeFrom(i + 1) === i) drawEdge(c, i + 1, true);
@@ -341,13 +364,15 @@ function drawEmpty(c, width, height) {
   c.fillStyle = colours.muted;
   c.font = `13px ${FONT}`;
   c.textAlign = "center";
-  c.fillText(facts.cut_from || facts.cut_to ? "Nothing ran in kernel mode in this time."
-    : "This recording has no slices.", (width + GUTTER) / 2, Math.min(height, AXIS + laneHeight * laneCount + 60) - 24);
+  c.fillText(
+      facts.cut_from || facts.cut_to ? "Nothing ran in kernel mode in this time." :
+                                       "This recording has no slices.",
+      (width + GUTTER) / 2, Math.min(height, AXIS + laneHeight * laneCount + 60) - 24);
   c.textAlign = "left";
 }
 
 function drawPicture() {
-  const width = picture.clientWidth, height = lanesBox.clientHeight;
+  const width = plotRight, height = lanesBox.clientHeight;
   const c = prepare(picture, width, height);
   const bars = new Bars(), labels = [], busy = [];
   shown.spans = 0;
@@ -367,55 +392,4 @@ function drawPicture() {
   drawLaneNames(c, busy, height);
   if (!facts.spans) drawEmpty(c, width, height);
   c.restore();
-}
-
-const wideX = ns => GUTTER + (ns - whole.from) / (whole.to - whole.from) * (overview.clientWidth - GUTTER - 12);
-const wideNs = x => whole.from + (x - GUTTER) / (overview.clientWidth - GUTTER - 12) * (whole.to - whole.from);
-
-// All lanes together: never more than one has the token.
-function drawOverviewBars(c, top, height) {
-  const bars = new Bars(), lanes = facts.lanes.map((_, lane) => lane);
-  for (let x = GUTTER; x < wideX(whole.to); x++)
-    stack(bars, binShares(lanes, wideNs(x), wideNs(x + 1)), x, top, height, 0);
-  bars.paint(c);
-}
-
-let overviewBars = null; // drawn once for a size and theme
-
-function drawOverview() {
-  const width = overview.clientWidth, height = 76, top = 12, tall = 44;
-  const c = prepare(overview, width, height);
-  const key = [overview.width, overview.height, colours.ground].join();
-  if (!overviewBars || overviewBars.key !== key) {
-    overviewBars = Object.assign(document.createElement("canvas"), {width: overview.width, height: overview.height, key});
-    const bc = overviewBars.getContext("2d");
-    bc.scale(overview.width / width, overview.width / width);
-    drawOverviewBars(bc, top, tall);
-  }
-  c.fillStyle = colours["line-soft"];
-  c.fillRect(GUTTER, top + tall, wideX(whole.to) - GUTTER, 1);
-  c.drawImage(overviewBars, 0, 0, width, height);
-  drawHits(c, top + tall + 3);
-  const a = Math.max(GUTTER, wideX(view.from)), b = Math.min(wideX(whole.to), wideX(view.to));
-  c.fillStyle = colours.shade;
-  c.fillRect(GUTTER, top - 4, a - GUTTER, tall + 8);
-  c.fillRect(b, top - 4, wideX(whole.to) - b, tall + 8);
-  c.strokeStyle = colours.accent;
-  c.lineWidth = 1.5;
-  c.strokeRect(a, top - 4, Math.max(2, b - a), tall + 8);
-  c.font = `600 12px ${FONT}`;
-  c.fillStyle = colours.text;
-  c.textBaseline = "middle";
-  c.fillText("Overview", 14, top + 14);
-  c.font = `11px ${FONT}`;
-  c.fillStyle = colours.muted;
-  if (facts.spans) c.fillText(duration(whole.to - whole.from), 14, top + 31);
-}
-
-function drawHits(c, y) {
-  if (!search.names || !search.count) return;
-  const hit = new Uint8Array(Math.ceil(overview.clientWidth) + 1);
-  for (let i = 0; i < spans.count; i++) if (matches(i)) hit[Math.max(0, Math.floor(wideX(spans.begin[i])))] = 1;
-  c.fillStyle = colours.accent;
-  hit.forEach((is, x) => { if (is) c.fillRect(x, y, 1, 6); });
 }

@@ -1,20 +1,31 @@
 // Pointer, keys, search, address; what the page says of itself in attributes of its body.
 
-const $ = id => document.getElementById(id);
-const tip = $("tip"), findBox = $("find");
+const tip = element("tip"), findBox = element("find");
 let drawing = false, panelShows = null;
 
 function sayFacts() {
   Object.assign(document.body.dataset, {
-    lanes: laneCount, spans: facts.spans, slices: facts.slices, instants: facts.instants,
-    rows: spans.count, shown: shown.spans, edges: shown.edges, matches: search.count,
-    selected: view.selected, from: Math.round(view.from), to: Math.round(view.to),
+    lanes: laneCount,
+    spans: facts.spans,
+    slices: facts.slices,
+    instants: facts.instants,
+    rows: spans.count,
+    shown: shown.spans,
+    edges: shown.edges,
+    matches: search.count,
+    selected: view.selected,
+    from: Math.round(view.from),
+    to: Math.round(view.to),
   });
-  $("status").textContent = shown.edgesHidden ? `${count(shown.edgesHidden)} edges: zoom in to see them`
-    : facts.spans ? `${duration(view.to - view.from)} in view` : "";
-  $("hits").textContent = !search.names ? "" : !search.count ? "no match"
-    : search.at > 0 ? `${count(search.at)} of ${count(search.count)}` : plural(search.count, "match").replace(/s$/, "es");
-  $("previous").disabled = $("next").disabled = !search.count || !spans.count;
+  element("status").textContent = shown.edgesHidden ?
+      `${count(shown.edgesHidden)} edges: zoom in to see them` :
+      facts.spans ? `${duration(view.to - view.from)} in view` :
+                    "";
+  element("hits").textContent = !search.names ? "" :
+      !search.count                           ? "no match" :
+      search.at > 0                           ? `${count(search.at)} of ${count(search.count)}` :
+                                                plural(search.count, "match").replace(/s$/, "es");
+  element("previous").disabled = element("next").disabled = !search.count || !spans.count;
 }
 
 function drawNow() {
@@ -64,8 +75,10 @@ function spanAt(x, y) {
   if (lane < 0 || x < GUTTER || !spans.count) return null;
   const list = spans.ofLane[lane], from = nsOf(x - 1.5), to = nsOf(x + 1.5);
   let best = null;
-  for (let k = firstAbove(list, spans.end, from - 1); k < list.length && spans.begin[list[k]] <= to; k++)
-    if (best === null || spans.end[list[k]] - spans.begin[list[k]] > spans.end[best] - spans.begin[best])
+  for (let k = firstAbove(list, spans.end, from - 1); k < list.length && spans.begin[list[k]] <= to;
+       k++)
+    if (best === null ||
+        spans.end[list[k]] - spans.begin[list[k]] > spans.end[best] - spans.begin[best])
       best = list[k];
   return best;
 }
@@ -80,24 +93,37 @@ function instantAt(x, y) {
 function tipFor(x, y) {
   const k = instantAt(x, y);
   if (k !== null)
-    return [make("b", {}, swatch(3), facts.names[instants.name[k]].name),
-            make("div", {}, make("span", {}, "in kernel mode, at "), moment(instants.ns[k]))];
+    return [
+      make("b", {}, swatch(3), facts.names[instants.name[k]].name),
+      make("div", {}, make("span", {}, "in kernel mode, at "), moment(instants.ns[k]))
+    ];
   const i = spanAt(x, y);
   if (i !== null)
-    return [make("b", {}, swatch(typeOf(i)), nameOf(i)),
-            make("div", {}, duration(spans.end[i] - spans.begin[i]), make("span", {}, " at "), moment(spans.begin[i])),
-            make("div", {}, make("span", {}, "slice "), count(spans.slice[i]))];
+    return [
+      make("b", {}, swatch(typeOf(i)), nameOf(i)),
+      make(
+          "div", {}, duration(spans.end[i] - spans.begin[i]), make("span", {}, " at "),
+          moment(spans.begin[i])),
+      make("div", {}, make("span", {}, "slice "), count(spans.slice[i]))
+    ];
   return facts.has_rows ? null : tipForBin(x, laneAt(y));
 }
 
 function tipForBin(x, lane) {
   const b = Math.floor((nsOf(x) - bins.start_ns) / bins.width_ns);
-  if (lane < 0 || x < GUTTER || b < 0 || b >= bins.count || !bins.busy[lane].some(type => type[b])) return null;
+  if (lane < 0 || x < GUTTER || b < 0 || b >= bins.count || !bins.busy[lane].some(type => type[b]))
+    return null;
   const lines = bins.busy[lane].map((type, t) => [t, type[b]]).filter(([, ns]) => ns > 0);
-  return [make("b", {}, facts.lanes[lane]),
-          make("div", {}, make("span", {}, `${duration(bins.width_ns)} from `), moment(bins.start_ns + b * bins.width_ns)),
-          make("div", {}, plural(bins.began[lane][b], "span"), make("span", {}, " began")),
-          ...lines.map(([t, ns]) => make("div", {}, swatch(t), ` ${facts.types[t]} `, make("span", {}, duration(ns))))];
+  return [
+    make("b", {}, facts.lanes[lane]),
+    make(
+        "div", {}, make("span", {}, `${duration(bins.width_ns)} from `),
+        moment(bins.start_ns + b * bins.width_ns)),
+    make("div", {}, plural(bins.began[lane][b], "span"), make("span", {}, " began")),
+    ...lines.map(
+        ([t, ns]) =>
+            make("div", {}, swatch(t), ` ${facts.types[t]} `, make("span", {}, duration(ns))))
+  ];
 }
 
 function showTip(event) {
@@ -107,7 +133,9 @@ function showTip(event) {
   tip.replaceChildren(...content);
   const {width, height} = tip.getBoundingClientRect();
   tip.style.left = `${Math.min(event.clientX + 14, innerWidth - width - 8)}px`;
-  tip.style.top = `${event.clientY + 18 + height > innerHeight ? event.clientY - height - 10 : event.clientY + 18}px`;
+  tip.style.top = `${
+      event.clientY + 18 + height > innerHeight ? event.clientY - height - 10 :
+                                                  event.clientY + 18}px`;
 }
 
 function watchPicture() {
@@ -133,7 +161,7 @@ function watchPicture() {
     if (drag.mark) {
       view.mark = [nsOf(Math.max(GUTTER, drag.x)), nsOf(Math.max(GUTTER, event.offsetX))];
     } else {
-      const by = (drag.x - event.offsetX) / (picture.clientWidth - GUTTER) * (drag.to - drag.from);
+      const by = (drag.x - event.offsetX) / plotWidth * (drag.to - drag.from);
       setView(drag.from + by, drag.to + by);
     }
     redraw();
@@ -143,21 +171,37 @@ function watchPicture() {
     const {moved} = drag;
     drag = null;
     picture.classList.remove("dragging");
-    if (view.mark) setView(...view.mark.sort((a, b) => a - b));
-    else if (!moved) view.selected = spanAt(event.offsetX, event.offsetY) ?? -1;
+    if (view.mark)
+      setView(...view.mark.sort((a, b) => a - b));
+    else if (!moved)
+      view.selected = spanAt(event.offsetX, event.offsetY) ?? -1;
     view.mark = null;
     redraw();
   };
   picture.addEventListener("pointerup", release);
-  picture.addEventListener("pointercancel", () => { drag = view.mark = null; redraw(); });
-  picture.addEventListener("pointerleave", () => { tip.hidden = true; view.hover = null; redraw(); });
-  picture.addEventListener("dblclick", () => { if (view.selected >= 0) { zoomToSpan(view.selected); redraw(); } });
+  picture.addEventListener("pointercancel", () => {
+    drag = view.mark = null;
+    redraw();
+  });
+  picture.addEventListener("pointerleave", () => {
+    tip.hidden = true;
+    view.hover = null;
+    redraw();
+  });
+  picture.addEventListener("dblclick", () => {
+    if (view.selected >= 0) {
+      zoomToSpan(view.selected);
+      redraw();
+    }
+  });
   picture.addEventListener("wheel", event => {
     const sideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
     if (event.offsetX < GUTTER && !sideways) return;
     event.preventDefault();
-    if (sideways) pan((event.deltaX || event.deltaY) / (picture.clientWidth - GUTTER));
-    else zoom(1.0015 ** event.deltaY, nsOf(event.offsetX));
+    if (sideways)
+      pan((event.deltaX || event.deltaY) / plotWidth);
+    else
+      zoom(1.0015 ** event.deltaY, nsOf(event.offsetX));
     showTip(event);
     redraw();
   }, {passive: false});
@@ -177,8 +221,13 @@ function watchOverview() {
     overview.setPointerCapture(event.pointerId);
     move(event);
   });
-  overview.addEventListener("pointermove", event => { if (grab !== null) move(event); });
-  for (const end of ["pointerup", "pointercancel"]) overview.addEventListener(end, () => { grab = null; });
+  overview.addEventListener("pointermove", event => {
+    if (grab !== null) move(event);
+  });
+  for (const end of ["pointerup", "pointercancel"])
+    overview.addEventListener(end, () => {
+      grab = null;
+    });
   overview.addEventListener("wheel", event => {
     event.preventDefault();
     zoom(1.0015 ** event.deltaY, wideNs(event.offsetX));
@@ -191,30 +240,63 @@ function setTheme(name) {
   readColours();
   redraw();
 }
-const switchTheme = () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+const switchTheme = () =>
+    setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
 
 function setEdges(on) {
   view.edges = on;
-  $("edges").setAttribute("aria-pressed", on);
+  element("edges").setAttribute("aria-pressed", on);
   redraw();
 }
 
-const onLane = by => { if (view.selected >= 0) select(neighbour(view.selected, by)); };
+const onLane = by => {
+  if (view.selected >= 0) select(neighbour(view.selected, by));
+};
 const keys = {
-  w: () => zoom(0.7), "+": () => zoom(0.7), "=": () => zoom(0.7), s: () => zoom(1 / 0.7), "-": () => zoom(1 / 0.7),
-  a: () => pan(-0.15), d: () => pan(0.15), ArrowLeft: () => pan(-0.15), ArrowRight: () => pan(0.15),
-  ArrowUp: () => { lanesBox.scrollTop -= laneHeight; }, ArrowDown: () => { lanesBox.scrollTop += laneHeight; },
-  f: showAll, n: () => step(1), N: () => step(-1), e: () => setEdges(!view.edges), t: switchTheme,
-  "[": () => onLane(-1), "]": () => onLane(1), "/": () => { findBox.focus(); findBox.select(); },
-  z: () => { if (view.selected >= 0) zoomToSpan(view.selected); }, "?": () => $("help").showModal(),
-  Escape: () => { view.selected = -1; startSearch(""); },
+  w: () => zoom(0.7),
+  "+": () => zoom(0.7),
+  "=": () => zoom(0.7),
+  s: () => zoom(1 / 0.7),
+  "-": () => zoom(1 / 0.7),
+  a: () => pan(-0.15),
+  d: () => pan(0.15),
+  ArrowLeft: () => pan(-0.15),
+  ArrowRight: () => pan(0.15),
+  ArrowUp: () => {
+    lanesBox.scrollTop -= laneHeight;
+  },
+  ArrowDown: () => {
+    lanesBox.scrollTop += laneHeight;
+  },
+  f: showAll,
+  n: () => step(1),
+  N: () => step(-1),
+  e: () => setEdges(!view.edges),
+  t: switchTheme,
+  "[": () => onLane(-1),
+  "]": () => onLane(1),
+  "/": () => {
+    findBox.focus();
+    findBox.select();
+  },
+  z: () => {
+    if (view.selected >= 0) zoomToSpan(view.selected);
+  },
+  "?": () => element("help").showModal(),
+  Escape: () => {
+    view.selected = -1;
+    startSearch("");
+  },
 };
 
 function watchPage() {
   addEventListener("keydown", event => {
-    if (event.ctrlKey || event.metaKey || event.altKey || $("help").open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || element("help").open) return;
     if (event.target === findBox) {
-      if (event.key === "Escape") { startSearch(""); findBox.blur(); }
+      if (event.key === "Escape") {
+        startSearch("");
+        findBox.blur();
+      }
       return;
     }
     if (event.target.tagName === "BUTTON" && (event.key === "Enter" || event.key === " ")) return;
@@ -225,16 +307,31 @@ function watchPage() {
     redraw();
   });
   findBox.addEventListener("input", () => startSearch(findBox.value));
-  $("search").addEventListener("submit", event => { event.preventDefault(); step(1); });
-  $("previous").addEventListener("click", () => step(-1));
-  $("zoom-in").addEventListener("click", () => { zoom(0.5); redraw(); });
-  $("zoom-out").addEventListener("click", () => { zoom(2); redraw(); });
-  $("fit").addEventListener("click", () => { showAll(); redraw(); });
-  $("edges").addEventListener("click", () => setEdges(!view.edges));
-  $("theme").addEventListener("click", switchTheme);
-  $("help-open").addEventListener("click", () => $("help").showModal());
-  new ResizeObserver(drawNow).observe($("stage"));
-  addEventListener("hashchange", () => { goTo(location.hash); redraw(); });
+  element("search").addEventListener("submit", event => {
+    event.preventDefault();
+    step(1);
+  });
+  element("previous").addEventListener("click", () => step(-1));
+  element("zoom-in").addEventListener("click", () => {
+    zoom(0.5);
+    redraw();
+  });
+  element("zoom-out").addEventListener("click", () => {
+    zoom(2);
+    redraw();
+  });
+  element("fit").addEventListener("click", () => {
+    showAll();
+    redraw();
+  });
+  element("edges").addEventListener("click", () => setEdges(!view.edges));
+  element("theme").addEventListener("click", switchTheme);
+  element("help-open").addEventListener("click", () => element("help").showModal());
+  new ResizeObserver(drawNow).observe(element("stage"));
+  addEventListener("hashchange", () => {
+    goTo(location.hash);
+    redraw();
+  });
 }
 
 // #from=1.2&to=1.4 (seconds), find=NAME, step=N matches on, select=N, theme=dark|light.
@@ -246,34 +343,8 @@ function goTo(hash) {
   if (from < to) setView(from, to);
   if (asked.has("find")) startSearch(asked.get("find"));
   for (let k = Math.min(number("step"), 1e4); k > 0; k--) findNext(1);
-  if (Number.isInteger(number("select")) && number("select") < spans.count) select(number("select"));
-}
-
-function notice(text) {
-  $("notices").append(make("p", {}, text));
-}
-
-function describe() {
-  const short = facts.title.replace(/\/+$/, "").replace(/.*\//, "") || facts.title;
-  document.title = `${short} – Skein timeline`;
-  $("title").textContent = short;
-  $("title").title = facts.title;
-  const how = facts.complete ? `complete (${facts.end})` : "incomplete";
-  $("subtitle").textContent = [plural(laneCount - 1, "vCPU"), `scope ${facts.scope}`,
-    `${plural(facts.spans, "span")} in ${plural(facts.slices, "slice")}`, plural(facts.events, "event"), how].join(" · ");
-  for (const s of sums()) $("names").append(make("option", {value: s.name}));
-  facts.types.forEach((name, t) => $("legend").append(make("li", {}, swatch(t), name)));
-  if (facts.damaged) notice("Parts of the recording are damaged: what was in them is missing here.");
-  else if (!facts.complete) notice("The recording is incomplete: this goes as far as it does.");
-  if (!facts.timed) notice("The recording does not say how fast its clock ran: time is counted in instructions, one nanosecond each.");
-  if (facts.cut_from || facts.cut_to)
-    notice(`A part of the recording: ${facts.spans ? `${moment(facts.first_ns)} to ${moment(facts.last_ns)}` : "nothing is in it"}.`);
-  if (!facts.has_rows) {
-    notice(`${count(facts.spans)} spans are more than the ${count(facts.max)} that this page keeps one by one: the lanes show how busy each was. `
-      + "Write a part of it with --from and --to to see each.");
-    findBox.disabled = true;
-    findBox.placeholder = "No search without spans";
-  }
+  if (Number.isInteger(number("select")) && number("select") < spans.count)
+    select(number("select"));
 }
 
 async function start() {

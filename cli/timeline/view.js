@@ -1,17 +1,29 @@
 // What part of time is seen, and how times and numbers are written.
 
 const MIN_WIDTH_NS = 50;
-const whole = facts.spans > 0
-  ? {from: facts.cut_from ? facts.first_ns : 0, to: Math.max(facts.last_ns, facts.first_ns + 1000)}
-  : {from: 0, to: 1e6};
-const view = {from: whole.from, to: whole.to, edges: true, selected: -1, hover: null, mark: null};
-const search = {text: "", names: null, count: 0, at: -1};
+const whole = facts.spans > 0 ? {
+  from: facts.cut_from ? facts.first_ns : 0,
+  to: Math.max(facts.last_ns, facts.first_ns + 1000)
+} :
+                                {from: 0, to: 1e6};
+const view = {
+  from: whole.from,
+  to: whole.to,
+  edges: true,
+  selected: -1,
+  hover: null,
+  mark: null
+};
+const search = {
+  text: "",
+  names: null,
+  count: 0,
+  at: -1
+};
 
 const THIN = "\u2009";
 
-function group(digits) {
-  return digits.replace(/\B(?=(\d{3})+$)/g, THIN);
-}
+function group(digits) { return digits.replace(/\B(?=(\d{3})+$)/g, THIN); }
 const count = n => group(String(n));
 
 function duration(ns) {
@@ -73,7 +85,8 @@ function zoomToSpan(i, around = 1) {
 // Moves only as much as it takes to see the span.
 function reveal(i) {
   const width = view.to - view.from, length = spans.end[i] - spans.begin[i];
-  if (length < width / 400) zoomToSpan(i, 60);
+  if (length < width / 400)
+    zoomToSpan(i, 60);
   else if (spans.begin[i] < view.from || spans.end[i] > view.to)
     setView(spans.begin[i] + length / 2 - width / 2, spans.begin[i] + length / 2 + width / 2);
 }
@@ -90,12 +103,15 @@ function find(text) {
     const name = n.name.toLowerCase();
     return exact ? name === wanted : name.includes(wanted);
   });
-  facts.names.forEach((n, i) => { if (search.names[i]) search.count += n.spans; });
+  facts.names.forEach((n, i) => {
+    if (search.names[i]) search.count += n.spans;
+  });
 }
 
 const matches = i => !search.names || search.names[spans.name[i]] === 1;
 
-// The next (1) or previous (-1) match from what is selected, or from the left of the view; it wraps.
+// The next (1) or previous (-1) match from what is selected, or from the left of the view; it
+// wraps.
 function findNext(step) {
   if (!search.names || !search.count || !spans.count) return;
   let i = view.selected;
@@ -107,7 +123,8 @@ function findNext(step) {
   do i = (i + step + spans.count) % spans.count;
   while (!matches(i));
   search.at = 0;
-  for (let k = 0; k <= i; k++) if (matches(k)) search.at++;
+  for (let k = 0; k <= i; k++)
+    if (matches(k)) search.at++;
   view.selected = i;
   reveal(i);
 }

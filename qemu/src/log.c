@@ -26,6 +26,16 @@ void skein_log_run_close(SkeinCPU *c)
     }
 }
 
+/* What every event that was appended is followed by. */
+static void count(SkeinCPU *c, size_t bytes)
+{
+    c->bytes_since_mark += bytes + sizeof(struct skein_record);
+    if (skein_log_mark_due(c)) {
+        /* A loop in chained blocks would never come to the gate by itself. */
+        qatomic_set(&c->cpu->neg.icount_decr.u16.high, -1);
+    }
+}
+
 void skein_log_bytes(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, const void *fixed,
                      size_t fixed_len, const void *bytes, size_t len)
 {
@@ -33,17 +43,30 @@ void skein_log_bytes(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, con
     skein_log_run_close(c);
     skein_shard_append2(&c->writer, kind, flags, arg, fixed, fixed_len, bytes, len);
     skein_digest_input(c, kind, arg, fixed, fixed_len, bytes, len);
-    c->bytes_since_mark += fixed_len + len + sizeof(struct skein_record);
-    if (skein_log_mark_due(c)) {
-        /* A loop in chained blocks would never come to the gate by itself. */
-        qatomic_set(&c->cpu->neg.icount_decr.u16.high, -1);
-    }
+    count(c, fixed_len + len);
 }
 
 void skein_log(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, const void *payload,
                size_t len)
 {
-    skein_log_bytes(c, kind, flags, arg, payload, len, NULL, 0);
+    g_assert(c->held);
+    skein_log_run_close(c);
+    switch (len) {
+    case 8:
+        skein_shard_append_words(&c->writer, kind, flags, arg, payload, 1);
+        break;
+    case 16:
+        skein_shard_append_words(&c->writer, kind, flags, arg, payload, 2);
+        break;
+    case 24:
+        skein_shard_append_words(&c->writer, kind, flags, arg, payload, 3);
+        break;
+    default:
+        skein_shard_append(&c->writer, kind, flags, arg, payload, len);
+        break;
+    }
+    skein_digest_input(c, kind, arg, payload, len, NULL, 0);
+    count(c, len);
 }
 
 void skein_log_slice(SkeinCPU *c, uint32_t edge_shard, uint64_t edge_tick)

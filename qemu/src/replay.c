@@ -233,7 +233,7 @@ static bool pump(SkeinCPU *c)
             return false;
         }
         icount = skein_icount(c);
-        if (skein_replay_positioned(r, &position) && position != icount) {
+        if (skein_record_is_stop(r, &position) && position != icount) {
             skein_diverged(c, r->kind, position, icount, "icount of a %s event",
                            skein_replay_kind_name(r->kind));
         }

@@ -39,8 +39,6 @@ void skein_replay_wait_for_feeder(void);
 void skein_replay_log_ended(SkeinCPU *c, uint8_t kind);
 /* A run of bytes read from user memory must be used up when another event is met. */
 void skein_replay_run_used_up(SkeinCPU *c, uint8_t kind);
-/* The icount at which the vCPU must stand when the event is due; false: in program order. */
-bool skein_replay_positioned(const struct skein_record *r, uint64_t *icount);
 /* Looks ahead for the next stop. False: none is known yet; *full: and the ring cannot hold more. */
 bool skein_replay_find_stop(SkeinCPU *c, bool *full);
 

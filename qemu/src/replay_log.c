@@ -112,27 +112,6 @@ const struct skein_record *skein_replay_next(SkeinCPU *c, uint8_t kind)
     return r;
 }
 
-bool skein_replay_positioned(const struct skein_record *r, uint64_t *icount)
-{
-    switch (r->kind) {
-    case SKEIN_TOKEN:
-        *icount = ((const struct skein_token_payload *)(r + 1))->position;
-        return !(r->flags & SKEIN_F_AT_IO);
-    case SKEIN_ENTRY:
-    case SKEIN_INTERRUPT:
-    case SKEIN_TLB_FLUSH:
-    case SKEIN_MARK:
-    case SKEIN_END:
-        *icount = skein_first_word(r);
-        return true;
-    case SKEIN_MEM:
-        *icount = skein_first_word(r);
-        return !(r->flags & (SKEIN_F_AT_IO | SKEIN_F_USER));
-    default:
-        return false;
-    }
-}
-
 bool skein_replay_find_stop(SkeinCPU *c, bool *full)
 {
     uint64_t cursor = c->cursor, icount;
@@ -140,7 +119,7 @@ bool skein_replay_find_stop(SkeinCPU *c, bool *full)
 
     *full = false;
     while ((r = skein_replay_peek_at(&c->reader, &cursor))) {
-        if (skein_replay_positioned(r, &icount)) {
+        if (skein_record_is_stop(r, &icount)) {
             c->stop = icount;
             return true;
         }

@@ -1,4 +1,4 @@
-"""A page in headless Chromium: what its body says of itself, what it shows, what it complains of."""
+"""A page in headless Chromium: what its body says of itself, what it shows, what it writes."""
 
 import os
 import re

@@ -6,7 +6,9 @@ Usage: export_test.py SKEIN HAND_MADE
 
 import os
 import random
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -93,7 +95,8 @@ class Sample(Export):
     def test_range(self):
         whole = SAMPLE
         for first, last in [(2, 6), (0, 0), (3, 5), (7, 9), (0, 9)]:
-            args = ["--from", "%.9f" % (whole[first][3] / 1e9), "--to", "%.9f" % (whole[last][3] / 1e9)]
+            args = ["--from", "%.9f" % (whole[first][3] / 1e9),
+                    "--to", "%.9f" % (whole[last][3] / 1e9)]
             seen = self.seen(self.export(*args))
             wanted = [s for s in whole
                       if s[3] + s[4] >= whole[first][3] and s[3] <= whole[last][3]]
@@ -137,6 +140,30 @@ class Others(Export):
         sample().write(HAND_MADE, self.dir, how="torn")
         self.assertEqual(self.seen(self.export(code=3)), SAMPLE)
         self.assertIn("incomplete", self.skein("export", "--perfetto", self.out, self.dir)[2])
+
+    def test_a_full_disk_leaves_what_was_there(self):
+        s = Script(2)
+        for n in range(1000):
+            s.token(n % 2, n)
+            s.entry(n % 2, 1, 0, n, rax=n % 300)
+        s.write(HAND_MADE, self.dir)
+        self.export()
+        with open(self.out, "rb") as f:
+            before = f.read()
+
+        def small_files(limit):
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        for limit in 1000, len(before) - 1000:
+            p = subprocess.run([SKEIN, "export", "--perfetto", self.out, self.dir], timeout=120,
+                               stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: small_files(limit))
+            self.assertEqual((p.returncode, len(p.stderr.splitlines())), (2, 1), p.stderr)
+            self.assertIn("File too large", p.stderr)
+        with open(self.out, "rb") as f:
+            self.assertEqual(f.read(), before)
+        self.assertEqual(sorted(os.listdir(self.tmp)), ["out.pftrace", "rec"])
 
     def test_damaged_block(self):
         """Many blocks, one of them damaged: what the others hold, and exit code 3."""

@@ -68,7 +68,8 @@ def sample():
     s.tsc(0, 1000000)
     s.interrupt(0, HARD, 0xec, 500)
     s.mark(0, 1000)
-    s.entry(0, SYSCALL, 0, 1000, rax=257, rdi=0xffffff9c, rsi=0x7ffc0000beef, rdx=0x8000, rip=0x401000)
+    s.entry(0, SYSCALL, 0, 1000, rax=257, rdi=0xffffff9c, rsi=0x7ffc0000beef, rdx=0x8000,
+            rip=0x401000)
     s.tsc(0, 3000000)
     s.mark(0, 1600)
     s.token(1)
@@ -92,6 +93,7 @@ def sample():
     s.mark(0, 2710)
     s.entry(0, INTERRUPT, 0xec, 2710)
     s.mark(0, 2810)
+    s.page_walk(0)
     s.end()
     return s
 
@@ -109,6 +111,7 @@ SAMPLE = [
     ("vCPU 0", "irq 0x23", "interrupt", 9000000, 200, 6, 200),
     ("vCPU 0", "syscall ?", "syscall", 9000200, 10, 6, 10),
     ("vCPU 0", "irq timer", "interrupt", 9000210, 100, 6, 100),
+    ("vCPU 0", "page walk", "page walk", 9000310, 0, 6, 0),
 ]
 SAMPLE_SLICES = 6
 SAMPLE_EDGES = 5

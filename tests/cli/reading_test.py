@@ -199,17 +199,17 @@ class Cat(Reading):
         self.make("r", 7, 30000)
         last = sorted(os.listdir(self.path("r/segments")))[-1]
         self.flip(os.path.join(self.path("r/segments"), last), 2000)
-        self.skein("cat", self.path("r"), code=3, said=["lost 1 blocks"])
+        self.skein("cat", self.path("r"), code=3, said=["checksum", "lost 1 blocks"])
         self.skein("cat", "--slice", "..50", self.path("r"))
         self.flip(os.path.join(self.path("r/segments"), last), 2000)
         self.flip(self.segment("r"), 2000)
-        self.skein("cat", self.path("r"), code=3, said=["lost 1 blocks"])
+        self.skein("cat", self.path("r"), code=3, said=["checksum", "lost 1 blocks"])
         self.skein("cat", "--slice", "2500..", self.path("r"))
 
     def test_a_damaged_block(self):
         truth = self.make("r", 8, 15000)
         self.flip(self.segment("r", 2), 60000)
-        events = self.events(self.path("r"), code=3, said=["lost 1 blocks"])
+        events = self.events(self.path("r"), code=3, said=["checksum", "lost 1 blocks"])
         left = [record(e) for e in events]
         lost = len(truth) - len(left)
         self.assertTrue(0 < lost < len(truth) // 10)

@@ -18,8 +18,49 @@ from hand_made import SAMPLE, SAMPLE_EDGES, SAMPLE_SLICES, SYSCALL, Script, samp
 
 SKEIN = os.path.abspath(sys.argv[1])
 HAND_MADE = os.path.abspath(sys.argv[2])
-SYSCALL_BLUE, INTERRUPT_GREEN, SELECTED = (0, 114, 178), (0, 145, 106), (11, 92, 173)
+SYSCALL_BLUE, INTERRUPT_GREEN, SELECTED = (0, 114, 178), (0, 145, 106), (22, 32, 44)
 LANES = (110, 170, 1070, 860)  # of the screenshot: below the axis, right of the names
+
+# Events as a user makes them; the pointer is not a real one, so it cannot be captured.
+ACTING = """<pre id="left"></pre><script>
+const left = [], picture = document.getElementById("picture");
+Element.prototype.setPointerCapture = () => {};
+window.requestAnimationFrame = draw => setTimeout(draw, 1); // real frames are rare in virtual time
+const at = (x, y) => {
+  const box = picture.getBoundingClientRect();
+  return {clientX: box.left + x, clientY: box.top + y, pointerId: 1, bubbles: true,
+          cancelable: true};
+};
+const point = (type, x, y, shiftKey) =>
+  picture.dispatchEvent(new PointerEvent(type, {...at(x, y), shiftKey}));
+const hover = x => point("pointermove", x, 60);
+const drag = (x0, x1, shift = false, y = 60) => {
+  point("pointerdown", x0, y, shift);
+  if (x1 !== x0) point("pointermove", x1, y, shift);
+  point("pointerup", x1, y, shift);
+};
+const click = x => drag(x, x);
+const wheel = (x, deltaY, shiftKey = false) =>
+  picture.dispatchEvent(new WheelEvent("wheel", {...at(x, 60), deltaY, shiftKey}));
+const key = name => document.body.dispatchEvent(
+  new KeyboardEvent("keydown", {key: name, bubbles: true, cancelable: true}));
+const find = text => {
+  const box = document.getElementById("find");
+  box.value = text;
+  box.dispatchEvent(new Event("input"));
+};
+const wait = () => new Promise(done => setTimeout(done, 100));
+async function act() {
+  while (document.body.dataset.state !== "ready") await wait();
+  for (const step of [%s]) {
+    step();
+    await wait();
+    left.push({...document.body.dataset});
+  }
+  document.getElementById("left").textContent = JSON.stringify(left);
+}
+act();
+</script></body>"""
 
 
 def plain(text):
@@ -100,10 +141,10 @@ class InTheBrowser(Timeline):
         self.page()
         shot = os.path.join(self.tmp, "shot.png")
         body = self.look(screenshot=shot)
-        self.assertEqual(self.numbers(body, "lanes", "spans", "rows", "slices", "instants", "edges"),
-                         [3, len(SAMPLE), len(SAMPLE), SAMPLE_SLICES, 1, SAMPLE_EDGES])
+        facts = self.numbers(body, "lanes", "spans", "rows", "slices", "instants", "edges")
+        self.assertEqual(facts, [3, len(SAMPLE), len(SAMPLE), SAMPLE_SLICES, 1, SAMPLE_EDGES])
         self.assertEqual(body.data["shown"], str(len(SAMPLE)))
-        self.assertIn("2 vCPUs · scope kernel · 10 spans in 6 slices", plain(body.text["subtitle"]))
+        self.assertIn("2 vCPUs · scope kernel · 11 spans in 6 slices", plain(body.text["subtitle"]))
         self.assertIn("complete (stopped)", body.text["subtitle"])
         self.assertNotIn("notices", body.text)
         for name in {s[1] for s in SAMPLE}:
@@ -167,17 +208,65 @@ class InTheBrowser(Timeline):
 
     def test_too_many_spans(self):
         sample().write(HAND_MADE, self.dir)
-        facts = self.page("--max", "9")
+        facts = self.page("--max", "10")
         self.assertFalse(facts["has_rows"])
         shot = os.path.join(self.tmp, "shot.png")
         body = self.look("&find=write&step=1&select=3", screenshot=shot)
-        self.assertEqual(self.numbers(body, "spans", "rows", "instants"), [10, 0, 1])
+        self.assertEqual(self.numbers(body, "spans", "rows", "instants"), [11, 0, 1])
         self.assertIn("--from and --to", body.text["notices"])
         seen = browser.colours(shot, *LANES)
         for colour in SYSCALL_BLUE, INTERRUPT_GREEN:
             self.assertIn(colour, seen)
-        self.assertIn("more than 9 spans", self.skein("-o", self.out, "--max", "9", self.dir)[2])
-        self.assertTrue(self.page("--max", "10")["has_rows"])
+        self.assertIn("more than 10 spans", self.skein("-o", self.out, "--max", "10", self.dir)[2])
+        self.assertTrue(self.page("--max", "11")["has_rows"])
+
+    def act(self, *steps):
+        """Does these things in the page, one after the other; what each left in the body's data."""
+        with open(self.out, encoding="utf-8") as f:
+            page = f.read()
+        acting = os.path.join(self.tmp, "acting.html")
+        with open(acting, "w", encoding="utf-8") as f:
+            f.write(page.replace("</body>", ACTING % ",\n".join("() => {%s}" % s for s in steps)))
+        body, complaints = browser.look(acting, "#theme=light")
+        self.assertEqual(complaints, [])
+        return json.loads(body.text["left"]), body
+
+    def test_pointer_and_keys(self):
+        sample().write(HAND_MADE, self.dir)
+        self.page()
+        left, _ = self.act(
+            "", "wheel(600, -800)", "key('f')", "wheel(600, 300, true)", "key('f')",
+            "drag(700, 500)", "key('f')", "drag(400, 700, true)", "key('f')", "key('e')",
+            "key('w')", "key('d')", "key('a')", "key('s')")
+        (whole, nearer, again, aside, _, dragged, _, marked, last, edgeless, *steps) = left
+
+        def width(data):
+            return int(data["to"]) - int(data["from"])
+
+        self.assertLess(width(nearer), width(whole) * 0.4)
+        self.assertEqual((again["from"], again["to"]), (whole["from"], whole["to"]))
+        self.assertEqual(width(aside), width(whole))
+        self.assertGreater(int(aside["from"]), int(whole["from"]))
+        self.assertGreater(int(dragged["to"]), int(whole["to"]))
+        self.assertAlmostEqual(width(marked) / width(whole), 300 / (1400 - 324 - 104), delta=0.01)
+        self.assertEqual((last["edges"], edgeless["edges"]), (str(SAMPLE_EDGES), "0"))
+        near, right, back, out = steps
+        self.assertAlmostEqual(width(near) / width(out), 0.7, delta=0.01)
+        self.assertGreater(int(right["from"]), int(near["from"]))
+        self.assertLessEqual(abs(int(back["from"]) - int(near["from"])), 1)
+
+    def test_selecting(self):
+        sample().write(HAND_MADE, self.dir)
+        self.page()
+        left, body = self.act(
+            "location.hash = '#from=0.0030001&to=0.0030005'", "click(600)", "key(']')",
+            "key('[')", "key('[')", "key('Escape')", "find('write')", "key('n')", "key('n')",
+            "key('N')", "key('t')", "click(600); hover(600)")
+        self.assertEqual([int(d["selected"]) for d in left],
+                         [-1, 1, 4, 1, 0, -1, -1, 4, 6, 4, 4, 4])
+        self.assertEqual([int(d["matches"]) for d in left], [0] * 6 + [2] * 6)
+        self.assertIn("write300 ns", plain(body.text["tip"]))
+        self.assertIn("slice 4", plain(body.text["tip"]))
 
     def test_odd_names(self):
         self.dir = os.path.join(self.tmp, "</script><script>alert(1)<!--")

@@ -59,6 +59,9 @@ offers skein cat --time '' :
 offers skein timeline -o vm : vmlinuz
 offers skein diff recordings/a recordings/ : recordings/a recordings/b recordings/raw
 offers skein info rec : recordings
+offers skein doctor --m : --memory
+offers skein doctor --vcpus '' :
+offers skein doctor '' :
 offers skein nonsense --x :
 
 [ "$cases" -ge 20 ]

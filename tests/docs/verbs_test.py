@@ -90,6 +90,13 @@ class Verbs(unittest.TestCase):
                                capture_output=True, text=True)
             self.assertEqual((set(p.stdout.split()), p.stderr), (verbs.options(verb), ""), verb)
 
+    def test_completion_of_verbs(self):
+        script = run("completion", "bash")[1] + \
+            'COMP_WORDS=(skein ""); COMP_CWORD=1; _skein; echo "${COMPREPLY[@]}"'
+        p = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+        self.assertEqual(sorted(p.stdout.split()),
+                         sorted(self.verbs + ["help", "version", "--help", "--version"]))
+
     def test_readme(self):
         text = headers.read(os.path.join(ROOT, "README.md"))
         table = text[text.index("| verb | does |"):].split("\n\n")[0]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """docs/format.md against our own reader: another reader, written from it, gives the same.
 
-Usage: format_test.py DUMP SKEIN
+Usage: format_test.py DUMP SKEIN [CHANGES]
 """
 
 import json
@@ -16,11 +16,13 @@ import unittest
 import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import mutate  # noqa: E402
 import reader  # noqa: E402
 import wire  # noqa: E402
 
 DUMP, SKEIN = (os.path.abspath(a) for a in sys.argv[1:3])
 GOLDEN = os.path.abspath("tests/golden")
+CHANGES = int(sys.argv[3]) if len(sys.argv) > 3 else 30
 
 
 def golden():
@@ -119,6 +121,24 @@ class Format(unittest.TestCase):
             refused += self.compare(copy, "strict") is None
             self.compare(copy, "salvage")
         self.assertEqual(refused, 30)
+
+    def test_changes_under_good_checksums_are_seen_alike(self):
+        rng = random.Random(2)
+        refused = 0
+        for number in range(CHANGES):
+            copy = self.copy(os.path.join(GOLDEN, "v1", rng.choice(
+                ["complete", "counters", "partial", "recovered"])))
+            name = os.path.join(copy, "segments", "00000%d.skn" % rng.choice([1, 1, 2]))
+            if not os.path.exists(name):
+                continue
+            with open(name, "rb") as f:
+                data, what = mutate.change(rng, f.read())
+            with open(name, "wb") as f:
+                f.write(data)
+            with self.subTest(number=number, change=what):
+                refused += self.compare(copy, "strict") is None
+                self.compare(copy, "salvage")
+        self.assertGreater(refused, CHANGES / 3)
 
     def test_manifest(self):
         for path in golden():

@@ -1,5 +1,6 @@
 """A reader of recordings that knows docs/format.md and nothing of pipeline/."""
 
+import collections
 import os
 import struct
 
@@ -54,12 +55,12 @@ def frame(data, at, magic, name):
 def counters(message):
     """The values of a shard, with the counters off their grid: coded as if there were none."""
     step, shift, phase = (message["tsc_" + name] for name in ("step", "shift", "phase"))
-    if not step:
+    if not step and not message["tsc_low"] and not message["tsc_rest"]:
         return message["value"]
     low, rest = message["tsc_low"], message["tsc_rest"] or [0] * len(message["tsc_low"])
     tsc = [i for i, arg in enumerate(message["value_arg"][:len(message["value"])])
            if arg & 0xff == SOURCE_TSC][1:]
-    if step > 1 << 14 or shift > 3 or phase >> shift or not len(tsc) == len(low) == len(rest):
+    if not 0 < step <= 1 << 14 or shift > 3 or phase >> shift or not len(tsc) == len(low) == len(rest):
         raise Damage("no grid")
     values, k, last = list(message["value"]), 0, 0
     for n, i in enumerate(tsc):
@@ -212,6 +213,7 @@ class Segment:
         self.partial = path.endswith(".partial")
         self.blocks, self.offsets, self.sealed, self.lost_bytes = [], [], False, 0
         self.header, self.at = frame(self.data, 0, b"SKNSEGMT", "SegmentHeader")
+        self.first = self.at
         if len(self.header["uuid"]) != 16 or not 0 < self.header["shard_count"] <= 65 or \
                 len(self.header["clock"]) != self.header["shard_count"]:
             raise Damage("impossible values in a segment header")
@@ -275,6 +277,7 @@ class Segment:
                 footer["uuid"] != self.header["uuid"] or \
                 footer["segment"] != self.header["segment"] or footer["clock"] != self.clock or \
                 footer["block_offset"] != self.offsets or \
+                (self.offsets + [self.at])[0] != self.first or \
                 footer["slices"] != self.header["slices"] + stats["slices"] or \
                 (stats["blocks"], stats["segments"], stats["disk_bytes"]) != \
                 (len(self.blocks), 1, self.at) or \
@@ -284,13 +287,17 @@ class Segment:
 
 
 def events_of(*all_stats):
-    """(shard, kind) to events, of several Stats together."""
-    found = {}
+    """What several Stats count together, but for disk_bytes, blocks and segments."""
+    found = collections.Counter()
     for stats in all_stats:
         for shard, counted in enumerate(stats["shards"]):
             for kind, count in enumerate(counted["events"]):
-                found[shard, kind] = found.get((shard, kind), 0) + count
-    return {key: count for key, count in found.items() if count}
+                found[shard, kind] += count
+        for kind, count in enumerate(stats["kind_bytes"]):
+            found["bytes", kind] += count
+        found["slices"] += stats["slices"]
+        found["edges"] += stats["edges"]
+    return +found
 
 
 class Recording:

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Shards as docs/format.md tells them, against ours: each side from either, at the same time.
 
-Usage: shard_test.py SHARD_PEER
+Usage: shard_test.py SHARD_PEER SKEIN
 """
 
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -13,10 +14,11 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import reader  # noqa: E402
 import shard  # noqa: E402
 from wire import Damage  # noqa: E402
 
-PEER = os.path.abspath(sys.argv[1])
+PEER, SKEIN = (os.path.abspath(a) for a in sys.argv[1:3])
 COUNT = 1500
 RING = 65536
 
@@ -31,7 +33,7 @@ class Shards(unittest.TestCase):
     def setUp(self):
         fd, self.path = tempfile.mkstemp(prefix="skein-shard-", dir=os.environ.get("TEST_TMPDIR"))
         os.close(fd)
-        self.addCleanup(os.unlink, self.path)
+        self.addCleanup(lambda: os.path.exists(self.path) and os.unlink(self.path))
         self.memory = shard.create_session(self.path, 1, RING, bytes(range(16)))
 
     def peer(self, verb):
@@ -80,6 +82,45 @@ class Shards(unittest.TestCase):
             reader.look()
         p = self.peer("read")
         self.assertEqual((p.communicate()[0], p.returncode), ("0\n", 1))
+
+    def dead_session(self):
+        """One whose processes are gone while QEMU recorded."""
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        memory = shard.create_session(self.path, 2, RING, os.urandom(16))
+        memory.map[64:72] = struct.pack("<2i", gone.pid, gone.pid)
+        memory.map[128:132] = struct.pack("<I", 2)
+        return memory
+
+    def test_what_another_left_can_be_recovered(self):
+        """From a dead writer's shards to a recording, and back from that."""
+        memory = self.dead_session()
+        writers, want = [shard.Writer(memory, i) for i in range(3)], []
+
+        def put(i, kind, arg, *words):
+            data = struct.pack("<HBBI%dQ" % len(words), 8 + 8 * len(words), kind, 0, arg, *words)
+            writers[i].append(data)
+            want.append((i, writers[i].tick, data))
+
+        put(0, 1, 0xff, 0, 0, 0)
+        put(0, 12, 0, 100)
+        put(1, 1, 0, 2, 0, 0)
+        put(1, 4, 3 | 8 << 8, 123456)
+        put(2, 1, 1, 2, 0, 0)
+        put(2, 6, 8, 0, 0x1000, 0xdead)
+        put(0, 1, 2, 2, 100, 9)
+        put(0, 12, 0, 130)
+        for writer in writers:
+            writer.publish()
+        out = self.path + ".out"
+        self.addCleanup(shutil.rmtree, out, True)
+        p = subprocess.run([SKEIN, "recover", "-q", "-o", out, self.path], capture_output=True,
+                           text=True, timeout=60)
+        self.assertEqual((p.returncode, p.stdout, p.stderr), (3, "", ""))  # no manifest, no snapshot
+        recording = reader.Recording(out)
+        self.assertEqual([(i, tick, data) for i, tick, _, data in recording.events()], want)
+        self.assertTrue(recording.manifest["loss"])
+        self.assertFalse(os.path.exists(self.path))  # all of it is on disk
 
 
 if __name__ == "__main__":

@@ -61,7 +61,9 @@ def varint(data, at):
         at += 1
         value |= (byte & 0x7f) << shift
         if byte < 0x80:
-            return value & MASK, at
+            if value > MASK:
+                raise Damage("a varint has more than 64 bits")
+            return value, at
         shift += 7
 
 
@@ -70,6 +72,8 @@ def fields(data):
     at = 0
     while at < len(data):
         key, at = varint(data, at)
+        if key < 8:
+            raise Damage("no tag")
         if key & 7 == 0:
             value, at = varint(data, at)
         elif key & 7 in (1, 5):
@@ -117,6 +121,9 @@ def parse(messages, name, data):
             continue
         field, kind = messages[name][tag]
         repeated, kind = kind.startswith("repeated "), kind.split()[-1]
+        one = 2 if kind in messages or kind in ("bytes", "string") else 1 if kind == "fixed64" else 0
+        if wire != one and not (repeated and wire == 2):
+            raise Damage("a field of another wire type")
         if kind in messages:
             value = [parse(messages, kind, value)]
         elif kind in ("bytes", "string"):

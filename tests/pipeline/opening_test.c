@@ -1,6 +1,7 @@
 /* What opening a recording finds, what is left for later, and that it is found then. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,7 @@ static void put_footer(const struct some *s, const Skein__SegmentFooter *footer)
 static void expect_refused(const struct some *s, const char *what) {
     struct skein_error err = {""};
 
+    (void)what; /* tests under sanitizers say less */
     cr_assert_eq(try_open(s, &err), -EBADMSG, "%s", what);
     cr_assert_not_null(strstr(err.text, "000002.skn"), "%s: %s", what, err.text);
     cr_assert_not_null(strstr(err.text, "footer"), "%s: %s", what, err.text);
@@ -301,6 +303,35 @@ Test(opening, headers_are_kept_as_long_as_they_are_used) {
     cr_assert_null(seg->blocks);
     skein_segment_close(seg);
     skein_segment_close(all);
+    drop_some(&s);
+}
+
+static void *acquire_often(void *opaque) {
+    struct skein_segment *seg = opaque;
+
+    for (int i = 0; i < 200; i++) {
+        cr_assert_eq(skein_segment_acquire(seg, NULL), 0);
+        cr_assert_eq(seg->blocks[seg->block_count - 1].number, seg->block_count);
+        skein_segment_release(seg);
+    }
+    return NULL;
+}
+
+/* Readers of several threads on one recording (run under TSan, too). */
+Test(opening, threads_share_headers) {
+    struct some s = make_some();
+    struct skein_segment *seg;
+    pthread_t thread[3];
+
+    cr_assert_eq(skein_segment_glance(s.path, &seg, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        cr_assert_eq(pthread_create(&thread[i], NULL, acquire_often, seg), 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        pthread_join(thread[i], NULL);
+    }
+    cr_assert_null(seg->blocks);
+    skein_segment_close(seg);
     drop_some(&s);
 }
 

@@ -290,6 +290,31 @@ Test(recording, a_missing_last_segment_is_noticed) {
     history_free(&h);
 }
 
+/* Its magic, or its version: the manifest says what the recording is, so this is damage, too. */
+Test(recording, salvage_passes_over_a_segment_without_a_beginning) {
+    struct history h = history_make(4, 3, 3000, 1);
+    char dir[256], path[300];
+    struct skein_recording *rec;
+    size_t size;
+
+    fixture_dir(dir);
+    fixture_record(dir, &h, h.count, 20000, 100000);
+    snprintf(path, sizeof(path), "%s/segments/000001.skn", dir);
+    uint8_t *bytes = fixture_read(path, &size);
+    for (size_t at = 0; at < 12; at++) {
+        bytes[at] ^= 1;
+        fixture_write(path, bytes, size);
+        bytes[at] ^= 1;
+        expect_error(dir, -EBADMSG, "000001.skn");
+        cr_assert_eq(skein_recording_open(dir, SKEIN_READ_SALVAGE, &rec, NULL), 0);
+        cr_assert_gt(skein_recording_segment_count(rec), 0);
+        skein_recording_close(rec);
+    }
+    free(bytes);
+    fixture_remove(dir);
+    history_free(&h);
+}
+
 Test(recording, salvage_reads_around_damage) {
     struct history h = history_make(4, 3, 6000, 1);
     struct skein_recording *rec;

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "pipeline/huge_pages.h"
 #include "pipeline/shard.h"
 #include "pipeline/shard_layout.h"
 #include "tests/pipeline/fixture.h"
@@ -111,4 +113,29 @@ Test(session, uuids) {
     cr_assert_eq(skein_uuid_make(b), 0);
     cr_assert_neq(memcmp(a, b, 16), 0);
     cr_assert_eq(a[6] >> 4, 4);
+}
+
+/* Huge or small, as the system has them: the session is the same, and has all its memory. */
+Test(session, huge_pages) {
+    struct skein_session_params p = make_params();
+    struct skein_session *mine, *theirs;
+    struct stat st;
+    char path[128];
+
+    p.huge_pages = true;
+    p.ring_bytes = 4 << 20;
+    skein_session_path(&p, path, sizeof(path));
+    cr_assert_eq(skein_session_create(path, &p, &mine, NULL), 0);
+    cr_assert_eq(skein_session_open(path, &theirs, NULL), 0);
+    cr_assert_eq(stat(path, &st), 0);
+    cr_assert_eq((size_t)st.st_size, skein_session_bytes(2, p.ring_bytes));
+    cr_assert_geq(st.st_blocks * 512, st.st_size);
+    if (skein_huge_pages_offered("/dev/shm")) {
+        cr_assert_gt(skein_session_huge_bytes(mine), 0u);
+    } else {
+        cr_assert_eq(skein_session_huge_bytes(mine), 0u);
+    }
+    skein_session_unlink(mine);
+    skein_session_close(theirs);
+    skein_session_close(mine);
 }

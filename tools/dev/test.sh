@@ -167,6 +167,7 @@ run_tests() {
     run_unit_tests asan //tests/...
     run_unit_tests tsan //tests/pipeline/...
     count_lines_of tests/model/run
+    count_lines_of tests/numa/run
     run_end_to_end_tests "$@"
     printf '%s passed, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
     [ "$failed" = 0 ]
