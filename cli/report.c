@@ -126,7 +126,7 @@ static void json_what(struct skein_json *j, const char *dir, const struct skein_
     skein_json_bool(j, "complete", m->complete);
     skein_json_string(j, "end", skein_end_name(m->end));
     skein_json_string(j, "end_reason", m->end_reason);
-    skein_json_f64(j, "created_unix_s", seconds(m->created_unix_ns));
+    skein_json_u64(j, "created_unix_s", m->created_unix_ns / 1000000000u);
     skein_json_string(j, "host", m->host);
     skein_json_string(j, "qemu", m->qemu_version);
     skein_json_string(j, "machine", m->machine);

@@ -34,7 +34,8 @@
  *
  * Position: the owner's icount, or, with SKEIN_F_AT_IO, the ordinal (1, 2, …) of the port, MMIO or
  * MSR access of the owner during which it happened. The device shard executes nothing: its
- * positions are 0. A USER_READ run has no position: it is met in program order.
+ * positions are 0. A USER_READ run has no position: it is met in program order; nor has a MEM with
+ * SKEIN_F_USER, whatever its word says: it belongs to the entry or exit next to it.
  */
 #ifndef SKEIN_PIPELINE_EVENT_H
 #define SKEIN_PIPELINE_EVENT_H
@@ -174,7 +175,7 @@ static inline bool skein_record_icount(const struct skein_record *rec, uint64_t 
         }
         break;
     case SKEIN_MEM:
-        if (at_io) {
+        if (at_io || (rec->flags & SKEIN_F_USER) != 0) {
             return false;
         }
         break;
@@ -201,10 +202,7 @@ static inline bool skein_record_icount(const struct skein_record *rec, uint64_t 
  * SKEIN_F_USER) belongs to the entry or exit next to it.
  */
 static inline bool skein_record_is_stop(const struct skein_record *rec, uint64_t *icount) {
-    if (rec->kind == SKEIN_DIGEST || (rec->kind == SKEIN_MEM && (rec->flags & SKEIN_F_USER) != 0)) {
-        return false;
-    }
-    return skein_record_icount(rec, icount);
+    return rec->kind != SKEIN_DIGEST && skein_record_icount(rec, icount);
 }
 
 /* The name used everywhere: "token", "entry", …; NULL for a kind that does not exist. */

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SKEIN_SESSION_MAGIC 0x535345534e4b5300ull
-#define SKEIN_SESSION_VERSION 1u
+#define SKEIN_SESSION_VERSION 2u
 #define SKEIN_MAX_VCPUS 64u
 
 enum skein_scope { SKEIN_SCOPE_KERNEL = 0, SKEIN_SCOPE_SYSTEM = 1 };

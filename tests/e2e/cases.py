@@ -204,9 +204,29 @@ def qemu_killed(lab):
 @case("skein-killed")
 def skein_killed(lab):
     p = start_forever(lab)
+    qemu = lab.qemu_of(p)
     p.kill()
     p.wait()
+    lab.wait_until_gone(qemu)
     lab.verify(code=3)
+    recovered = lab.recover()
+    need(recovered["events_from_memory"] > 0, "nothing was in shared memory: %s" % recovered)
+    lab.verify()  # QEMU, left alone, has ended the recording by itself
+
+
+@case("both-killed")
+def both_killed(lab):
+    p = start_forever(lab)
+    qemu = lab.qemu_of(p)
+    p.kill()
+    os.kill(qemu, signal.SIGKILL)
+    p.wait()
+    lab.wait_until_gone(qemu)
+    lab.recover()
+    verdict = lab.verify(code=3)
+    need(verdict["events_done"] > 1000, "only %d events were replayed" % verdict["events_done"])
+    again = lab.recover()
+    need(again["events_from_memory"] == 0, "something was left in shared memory: %s" % again)
 
 
 @case("two-at-once")

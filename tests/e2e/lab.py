@@ -122,6 +122,16 @@ class Lab:
              % (result.code, code, verdict_line(verdict), last_lines(result.err)))
         return verdict
 
+    def recover(self, name="rec"):
+        """What files and shared memory hold together; nothing may be missing."""
+        result = self.skein("recover", "--json", self.dir(name)).need_code(0, "recover")
+        return json.loads(result.out)
+
+    def wait_until_gone(self, pid):
+        while os.path.exists("/proc/%d" % pid):
+            self.left_s()
+            time.sleep(0.05)
+
     def summary(self, name="rec"):
         with open(self.dir(name) + ".json", encoding="utf-8") as f:
             return json.load(f)
