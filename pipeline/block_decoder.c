@@ -46,10 +46,10 @@ static ALWAYS_INLINE bool take_bytes(struct skein_wire *column, size_t n, uint8_
     if (n > skein_wire_left(column)) {
         return false;
     }
-    if (n != 0) {
+    if (n != 0) { /* a column that is absent is NULL */
         memcpy(to, column->at, n);
+        column->at += n;
     }
-    column->at += n;
     return true;
 }
 
