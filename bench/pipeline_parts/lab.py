@@ -30,7 +30,7 @@ class Lab:
         """A recording of a guest workload, made once; says where it is."""
         name = "%s-%d-%s" % (workload, vcpus, start.split(":")[0])
         if name not in self.recordings:
-            say("recording %s with %d vCPUs" % (workload, vcpus))
+            say("recording %s with %d vCPU(s)" % (workload, vcpus))
             words = "console=ttyS0 panic=-1 quiet skein.workload=" + workload
             run([self.skein, "record", "-o", self.path(name), "--qemu", need_path("SKEIN_QEMU"),
                  "--kernel", need_path("SKEIN_KERNEL"), "--initrd", need_path("SKEIN_INITRD"),

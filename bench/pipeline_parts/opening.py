@@ -54,13 +54,17 @@ def section(lab):
 
     def median(side, what):
         return statistics.median(t[what] for t in times[side])
+
+    def speed(side):
+        return "%sevents/s, %sper second of CPU time" % (
+            big(events / median(side, "wall_s")), big(events / median(side, "cpu_s")))
     info = median("info", "wall_s")
     cat, stats = events / median("cat", "wall_s"), events / median("stats", "cpu_s")
     rows = [
         Row("open", "info on %.2f GB" % (size / 1e9), "%.1f ms" % (1e3 * info), "< 50 ms",
             info < INFO_GOAL_S),
-        Row("open", "cat", "%sevents/s" % big(cat), "≥ 2 M events/s", cat >= CAT_GOAL),
-        Row("open", "cat --json", "%sevents/s" % big(events / median("cat --json", "wall_s"))),
+        Row("open", "cat", speed("cat"), "≥ 2 M events/s", cat >= CAT_GOAL),
+        Row("open", "cat --json", speed("cat --json")),
         Row("open", "stats, per core", "%sevents/s" % big(stats), "≥ 10 M events/s",
             stats >= STATS_GOAL),
     ]

@@ -78,10 +78,10 @@ def section(lab):
         if any(row.met is False for row in ours):
             top = ", ".join("%s %.3f" % (c["name"], c["alone"] / 1e6)
                             for c in r["columns"][:COLUMNS_SHOWN])
-            lab.facts.append("size: where the %.2f MB of %s with %d vCPUs go, in MB, each column "
+            lab.facts.append("size: where the %.2f MB of %s with %d vCPU(s) go, in MB, each column "
                              "compressed alone: %s"
                              % (r["ours"] / 1e6, workload, vcpus, top))
-        say("size: %s with %d vCPUs" % (workload, vcpus))
+        say("size: %s with %d vCPU(s)" % (workload, vcpus))
     lab.facts.append(
         "size: the demo's files, pipes and sockets hold pseudo-random bytes, which nothing makes "
         "smaller; both sides have them.")
