@@ -257,9 +257,7 @@ static bool decode_run(struct decoder *d, uint32_t shard, uint64_t n) {
             return false;
         }
         kinds->at += same;
-        if (flags->end != NULL) {
-            flags->at += same;
-        }
+        flags->at = flags->end != NULL ? flags->at + same : flags->at;
     }
     return true;
 }

@@ -308,16 +308,16 @@ int skein_salvage_open(const char *path, uint64_t number, struct skein_salvage_i
     return 0;
 }
 
-void skein_salvage_close(struct skein_salvage *f) {
-    if (f == NULL) {
+void skein_salvage_close(struct skein_salvage *file) {
+    if (file == NULL) {
         return;
     }
-    if (f->size != 0) {
-        munmap((void *)f->bytes, f->size);
+    if (file->size != 0) {
+        munmap((void *)file->bytes, file->size);
     }
-    free(f->blocks);
-    free(f->path);
-    free(f);
+    free(file->blocks);
+    free(file->path);
+    free(file);
 }
 
 uint64_t skein_segment_name_number(const char *name) {

@@ -52,7 +52,7 @@ struct skein_salvage_identity {
  */
 int skein_salvage_open(const char *path, uint64_t number, struct skein_salvage_identity *identity,
                        struct skein_salvage **out, struct skein_error *err);
-void skein_salvage_close(struct skein_salvage *salvage);
+void skein_salvage_close(struct skein_salvage *file);
 
 /* The number in NNNNNN.skn or NNNNNN.skn.partial; 0 for other names. */
 uint64_t skein_segment_name_number(const char *name);

@@ -1,4 +1,4 @@
-#include "tests/crash/lab.h"
+#include "tests/crash/lab_private.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +15,6 @@
 
 #include "pipeline/atomics.h"
 #include "pipeline/collector.h"
-#include "pipeline/reader.h"
 #include "pipeline/recording.h"
 #include "pipeline/recover.h"
 #include "pipeline/session_map.h"
@@ -25,8 +24,6 @@
 #include "tests/pipeline/fixture.h"
 
 #define RING_BYTES (64u << 10)
-#define BLOCK_BYTES 6000u
-#define SEGMENT_BYTES 40000u
 
 struct lab *lab;
 static enum lab_role role = LAB_PARENT;
@@ -197,8 +194,8 @@ static void collector_main(const struct lab_run *run, const char *path, const ch
         .dir = dir,
         .qemu_pid = lab->writer,
         .durability = (enum skein_durability)random_below(&rng, 3),
-        .block_bytes = 1000 + random_below(&rng, BLOCK_BYTES),
-        .segment_bytes = SEGMENT_BYTES,
+        .block_bytes = 1000 + random_below(&rng, LAB_BLOCK_BYTES),
+        .segment_bytes = LAB_SEGMENT_BYTES,
         .zstd_level = 1,
     };
     struct skein_collector_status *status = malloc(sizeof(*status));
@@ -350,13 +347,6 @@ static void record(const struct lab_run *run, const char *session, const char *d
     }
 }
 
-static int recover_once(const char *dir, struct skein_recovered *r, struct skein_error *err) {
-    const struct skein_recover_opts opts = {
-        .source = dir, .block_bytes = BLOCK_BYTES, .segment_bytes = SEGMENT_BYTES};
-
-    return skein_recover(&opts, r, err);
-}
-
 /* Recovery that is killed on the way. */
 static void recover_and_die(const struct lab_run *run, const char *dir) {
     pid_t pid;
@@ -367,86 +357,11 @@ static void recover_and_die(const struct lab_run *run, const char *dir) {
     pid = start(LAB_RECOVERY);
     if (pid == 0) {
         struct skein_recovered r;
-        recover_once(dir, &r, NULL);
+        lab_recover(dir, &r, NULL);
         _exit(0);
     }
     wait_for(pid, "recovery");
     lab->victim = LAB_PARENT;
-}
-
-/* The first events of the history, in its order, and no others. */
-static uint64_t compare(const char *dir, const struct history *h) {
-    struct skein_recording *rec;
-    struct skein_reader *reader;
-    struct skein_error err = {""};
-    struct skein_event event;
-    uint64_t n = 0;
-    bool complete;
-
-    if (skein_recording_open(dir, SKEIN_READ_STRICT, &rec, &err) != 0 ||
-        skein_recording_check(rec, &err) != 0 || skein_reader_open(rec, &reader, &err) != 0) {
-        lab_fail("the recovered recording cannot be read: %s", err.text);
-    }
-    while (skein_reader_next(reader, &event, &err) == 1) {
-        const struct skein_record *want = history_record(h, n);
-        if (n == h->count || event.shard != h->events[n].shard ||
-            event.record->size_bytes != want->size_bytes ||
-            memcmp(event.record, want, want->size_bytes) != 0) {
-            lab_fail("event %llu is not the history's: shard %u, tick %llu", (unsigned long long)n,
-                     event.shard, (unsigned long long)event.tick);
-        }
-        n++;
-    }
-    complete = n == h->count && history_record(h, n - 1)->kind == SKEIN_END;
-    if (skein_recording_complete(rec) != complete) {
-        lab_fail("%llu of %zu events, and the recording says that it is %scomplete",
-                 (unsigned long long)n, h->count, complete ? "in" : "");
-    }
-    skein_reader_close(reader);
-    skein_recording_close(rec);
-    return n;
-}
-
-static void check_nothing_left(const char *dir, const char *session, const char *when) {
-    char path[400];
-
-    snprintf(path, sizeof(path), "%s/recover.partial", dir);
-    if (access(path, F_OK) == 0 || access(session, F_OK) == 0) {
-        lab_fail("%s, %s is still there", when, access(path, F_OK) == 0 ? path : session);
-    }
-}
-
-static void recover_and_check(const struct lab_run *run, const char *session, const char *dir) {
-    struct skein_recovered r;
-    struct skein_error err = {""};
-    int rc = recover_once(dir, &r, &err);
-    uint64_t n;
-
-    if (rc == -ENODATA && lab->published == 0) {
-        skein_recovered_free(&r);
-        return;
-    }
-    if (rc != 0) {
-        lab_fail("recovery fails: %s", err.text);
-    }
-    if (r.loss_count != 0) {
-        lab_fail("recovery misses something: %s, shard %u, ticks %llu to %llu", r.losses[0].what,
-                 r.losses[0].shard, (unsigned long long)r.losses[0].first_tick,
-                 (unsigned long long)r.losses[0].last_tick);
-    }
-    n = compare(dir, run->history);
-    if (n < lab->published || n > lab->publishing) {
-        lab_fail("%llu events, but %llu were published (and perhaps %llu)", (unsigned long long)n,
-                 (unsigned long long)lab->published, (unsigned long long)lab->publishing);
-    }
-    lab->recovered_events += n;
-    lab->from_shards += r.events_from_shards;
-    check_nothing_left(dir, session, "after recovery");
-    skein_recovered_free(&r);
-    if (recover_once(dir, &r, &err) != 0 || r.changed || r.loss_count != 0) {
-        lab_fail("a second recovery finds something to do: %s", err.text);
-    }
-    skein_recovered_free(&r);
 }
 
 void lab_run(const struct lab_run *run) {
@@ -474,7 +389,7 @@ void lab_run(const struct lab_run *run) {
     if (run->kill_recovery) {
         recover_and_die(run, dir);
     }
-    recover_and_check(run, session, dir);
+    lab_check(run, session, dir);
     unlink(session);
     fixture_remove(dir);
     now = NULL;

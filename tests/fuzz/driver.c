@@ -1,7 +1,9 @@
 /*
  * Runs a fuzzer without libFuzzer: all seeds, then a fixed number of mutations of each, the same
- * ones every time. With --seeds DIR it only writes the seeds there; with files it runs those.
+ * ones every time. With --corpus DIR, the files in there too. With --seeds DIR it only writes the
+ * seeds there; with files it runs those.
  */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,21 +78,54 @@ static void run_seed(const uint8_t *bytes, size_t size) {
     free(changed);
 }
 
+static void run_file(const char *path) {
+    size_t size;
+    uint8_t *bytes = fixture_read(path, &size);
+
+    run_one(bytes, size);
+    free(bytes);
+}
+
+/* An empty corpus is a mistake of who asks for it. */
+static int run_corpus(const char *dir) {
+    struct dirent **names;
+    const int count = scandir(dir, &names, NULL, alphasort);
+    int files = 0;
+
+    for (int i = 0; i < count; i++) {
+        char path[512];
+        snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
+        if (names[i]->d_name[0] != '.') {
+            run_file(path);
+            files++;
+        }
+        free(names[i]);
+    }
+    if (count >= 0) {
+        free(names);
+    }
+    printf("%d files in %s\n", files, dir);
+    return files != 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv) {
+    int rc = 0;
+
     if (argc == 3 && strcmp(argv[1], "--seeds") == 0) {
         seeds_dir = argv[2];
         fuzz_seeds(write_seed);
         return 0;
     }
+    if (argc == 3 && strcmp(argv[1], "--corpus") == 0) {
+        rc = run_corpus(argv[2]);
+        argc = 1;
+    }
     for (int i = 1; i < argc; i++) {
-        size_t size;
-        uint8_t *bytes = fixture_read(argv[i], &size);
-        run_one(bytes, size);
-        free(bytes);
+        run_file(argv[i]);
     }
     if (argc == 1) {
         fuzz_seeds(run_seed);
         printf("%u inputs from %u seeds\n", inputs, seeds);
     }
-    return 0;
+    return rc;
 }
