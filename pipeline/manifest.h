@@ -2,6 +2,10 @@
  * The manifest of a recording: what was recorded, on what, and how it ended. On disk it is the
  * protobuf message skein.Manifest in a checksummed frame (proto/skein.proto); written at the start
  * with complete = false and again at the end, atomically.
+ *
+ * Errors: -ENOENT there is none, -EINVAL the file is none, -EPROTO it is of another version,
+ * -EBADMSG it is damaged or says what cannot be, -ENOMEM, or what the system said. The functions
+ * keep nothing: any thread may call them, on manifests of its own.
  */
 #ifndef SKEIN_PIPELINE_MANIFEST_H
 #define SKEIN_PIPELINE_MANIFEST_H

@@ -34,10 +34,12 @@ struct skein_chunk {
     _Alignas(8) uint8_t bytes[];
 };
 
+/* Empty, for that many bytes; NULL: out of memory. Freed with free(), unless an order has it. */
 struct skein_chunk *skein_chunk_new(size_t capacity);
 
 struct skein_order;
 
+/* -ENOMEM. shard_count: 1 to SKEIN_MAX_SHARDS. */
 int skein_order_create(uint32_t shard_count, struct skein_order **out);
 void skein_order_free(struct skein_order *order);
 

@@ -1,4 +1,19 @@
-/* Creating, mapping and removing the shared-memory file of a session (session.h). */
+/*
+ * Creating, mapping and removing the shared-memory file of a session (session.h).
+ *
+ * Errors: -EINVAL params that no session has, -EEXIST, -ENOSPC no room for all of it, -EPROTO what
+ * is there is no session of this version, -ENOMEM, or what the system said. After an error nothing
+ * is left behind.
+ *
+ * Who writes the header: skein_session_create() everything up to the uuid, skein_pid and
+ * digest_interval, before anybody else has the path; the feeder truncated, before it feeds
+ * anything; QEMU the rest. `state` is released last, so who has acquired ENDED, FAILED or RUNNING
+ * sees the fields that belong to it; the counters said to be "so far" may be read at any time and
+ * are as of some moment. Times are nanoseconds, positions and sizes bytes.
+ *
+ * A mapped session may be used by any thread; whoever closes it makes sure that nobody uses it any
+ * more.
+ */
 #ifndef SKEIN_PIPELINE_SESSION_MAP_H
 #define SKEIN_PIPELINE_SESSION_MAP_H
 
@@ -48,10 +63,12 @@ struct skein_session_header *skein_session_header(struct skein_session *session)
 /* Loads state with acquire: what QEMU wrote before it is visible. */
 enum skein_session_state skein_session_state(const struct skein_session *session);
 
-/* The memory of shard i, for skein_shard_{reader,writer}_open(). */
+/* The memory of shard i (< shard_count), which lives as long as the mapping; for
+ * skein_shard_{reader,writer}_open(). */
 void *skein_session_shard(struct skein_session *session, uint32_t shard, size_t *mem_bytes);
 
-/* Back-pressure of all shards: times a writer waited for room, and for how long in all. */
+/* While it is written, too. Back-pressure of all shards: times a writer waited for room, and for
+ * how long in all. */
 void skein_session_waits(const struct skein_session *session, uint64_t *waits, uint64_t *wait_ns);
 
 /* How much of it is in huge pages now. */
