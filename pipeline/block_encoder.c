@@ -4,6 +4,7 @@
 #include <zstd.h>
 
 #include "pipeline/block.h"
+#include "pipeline/block_column.h"
 #include "pipeline/block_shape.h"
 #include "pipeline/tsc_grid.h"
 #include "proto/skein.pb-c.h"
@@ -42,52 +43,14 @@ struct skein_block_encoder {
     struct shard_state shards[];
 };
 
-static int reserve(void **data, size_t *capacity, size_t need, size_t unit) {
-    size_t grown = *capacity != 0 ? *capacity : 64;
-    void *p;
-
-    if (need <= *capacity) {
-        return 0;
-    }
-    while (grown < need) {
-        grown *= 2;
-    }
-    p = realloc(*data, grown * unit);
-    if (p == NULL) {
-        return -ENOMEM;
-    }
-    *data = p;
-    *capacity = grown;
-    return 0;
-}
-
-static inline int column_put(struct skein_column *column, size_t *capacity, uint64_t value) {
-    if (__builtin_expect(column->count == *capacity, 0) &&
-        reserve(&column->data, capacity, column->count + 1, 8) != 0) {
-        return -ENOMEM;
-    }
-    ((uint64_t *)column->data)[column->count++] = value;
-    return 0;
-}
-
-static int bytes_put(struct skein_column *column, size_t *capacity, const void *bytes, size_t n) {
-    if (n == 0) {
-        return 0;
-    }
-    if (reserve(&column->data, capacity, column->count + n, 1) != 0) {
-        return -ENOMEM;
-    }
-    memcpy((uint8_t *)column->data + column->count, bytes, n);
-    column->count += n;
-    return 0;
-}
-
 static inline int put(struct shard_state *s, size_t offset, uint64_t value) {
-    return column_put((void *)((char *)&s->columns + offset), &s->capacity[offset / 8], value);
+    return skein_column_put((void *)((char *)&s->columns + offset), &s->capacity[offset / 8],
+                            value);
 }
 
 static int put_bytes(struct shard_state *s, size_t offset, const void *bytes, size_t n) {
-    return bytes_put((void *)((char *)&s->columns + offset), &s->capacity[offset / 8], bytes, n);
+    return skein_column_put_bytes((void *)((char *)&s->columns + offset), &s->capacity[offset / 8],
+                                  bytes, n);
 }
 
 static int add_slots(struct shard_state *s, uint64_t mask, const uint8_t *tail) {
@@ -97,8 +60,8 @@ static int add_slots(struct shard_state *s, uint64_t mask, const uint8_t *tail) 
         const int i = __builtin_ctzll(mask);
         uint64_t value;
         memcpy(&value, tail, 8);
-        rc = column_put((void *)&s->slot[i].n_value, &s->slot_capacity[i],
-                        value - s->series.slot[i]);
+        rc = skein_column_put((void *)&s->slot[i].n_value, &s->slot_capacity[i],
+                              value - s->series.slot[i]);
         s->series.slot[i] = value;
     }
     return rc;
@@ -161,8 +124,8 @@ static inline int add_kind(struct shard_state *s, uint8_t kind, uint8_t flags) {
 
     if (n == s->kind_capacity) {
         size_t capacity = n;
-        if (reserve((void **)&all_flags->data, &capacity, n + 1, 1) != 0 ||
-            reserve((void **)&kinds->data, &s->kind_capacity, n + 1, 1) != 0) {
+        if (skein_column_reserve((void **)&all_flags->data, &capacity, n + 1, 1) != 0 ||
+            skein_column_reserve((void **)&kinds->data, &s->kind_capacity, n + 1, 1) != 0) {
             return -ENOMEM;
         }
     }
@@ -175,10 +138,10 @@ static inline int add_kind(struct shard_state *s, uint8_t kind, uint8_t flags) {
 }
 
 static int begin_run(struct skein_block_encoder *e, uint32_t shard) {
-    if (column_put(&e->run_shard, &e->run_capacity[0], shard) != 0) {
+    if (skein_column_put(&e->run_shard, &e->run_capacity[0], shard) != 0) {
         return -ENOMEM;
     }
-    return column_put(&e->run_events, &e->run_capacity[1], 0);
+    return skein_column_put(&e->run_events, &e->run_capacity[1], 0);
 }
 
 static inline bool in_run(const struct skein_block_encoder *e, uint32_t shard) {
@@ -246,8 +209,8 @@ static int pack_counters(struct skein_block_encoder *e, struct shard_state *s) {
     if (grid.step == 0) {
         return 0;
     }
-    if (reserve((void **)&c->tsc_rest, capacity, values.count, 8) != 0 ||
-        reserve((void **)&c->tsc_low.data, &s->low_capacity, values.count, 1) != 0) {
+    if (skein_column_reserve((void **)&c->tsc_rest, capacity, values.count, 8) != 0 ||
+        skein_column_reserve((void **)&c->tsc_low.data, &s->low_capacity, values.count, 1) != 0) {
         return -ENOMEM;
     }
     columns = (struct skein_tsc_columns){.low = c->tsc_low.data, .rest = c->tsc_rest};
@@ -325,8 +288,9 @@ static int pack_and_compress(struct skein_block_encoder *e, size_t *out_bytes) {
     }
     e->info.packed_bytes = skein__block__get_packed_size(&msg);
     n = ZSTD_compressBound(e->info.packed_bytes);
-    if (reserve((void **)&e->packed, &e->packed_capacity, e->info.packed_bytes, 1) != 0 ||
-        reserve((void **)&e->compressed, &e->compressed_capacity, n, 1) != 0) {
+    if (skein_column_reserve((void **)&e->packed, &e->packed_capacity, e->info.packed_bytes, 1) !=
+            0 ||
+        skein_column_reserve((void **)&e->compressed, &e->compressed_capacity, n, 1) != 0) {
         return -ENOMEM;
     }
     skein__block__pack(&msg, e->packed);

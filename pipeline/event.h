@@ -29,8 +29,8 @@
  *   END         enum skein_end                          icount, digest, console_bytes,
  *                                                       console_hash, ram_hash
  *
- * Every event but END belongs to a slice: the kernel token is held by whoever logs it. Where a slice
- * ends, another shard's TOKEN names its last tick.
+ * Every event but END belongs to a slice: the kernel token is held by whoever logs it. Where a
+ * slice ends, another shard's TOKEN names its last tick.
  *
  * Position: the owner's icount, or, with SKEIN_F_AT_IO, the ordinal (1, 2, …) of the port, MMIO or
  * MSR access of the owner during which it happened. The device shard executes nothing: its

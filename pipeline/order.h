@@ -4,8 +4,8 @@
  *
  * Kernel execution is serialized by a token, so the edges chain all slices one after the other, and
  * every event but END belongs to a slice (event.h). The order follows that chain: events of the
- * shard that holds the token, until another shard's TOKEN names the point where it was given up. END
- * events come last, in the order of the shards.
+ * shard that holds the token, until another shard's TOKEN names the point where it was given up.
+ * END events come last, in the order of the shards.
  *
  * Watermarks: a shard is known up to the last tick pushed. What an event depends on stands in the
  * event: a TOKEN is given out only when the tick that it names has been. So a slow shard holds back

@@ -5,6 +5,7 @@
 #define NS_PER_S 1000000000ull
 /* What no guest reads within one recording: a counter that says so has been written by somebody. */
 #define TSC_SANE_S (366ull * 86400)
+#define ICOUNT_SANE (TSC_SANE_S * NS_PER_S)
 
 void skein_timebase_init(struct skein_timebase *t, const struct skein_manifest *manifest) {
     memset(t, 0, sizeof(*t));
@@ -29,7 +30,8 @@ static void see_tsc(struct skein_timebase *t, uint64_t tsc) {
 /* One nanosecond each: an emulated processor is slower than that, so the next read is not passed.
  */
 static void see_icount(struct skein_timebase *t, uint32_t shard, uint64_t icount) {
-    if (icount > t->icount[shard]) {
+    if (icount > t->icount[shard] && icount - t->icount[shard] < ICOUNT_SANE &&
+        t->now_ns < ICOUNT_SANE) {
         t->now_ns += icount - t->icount[shard];
         t->icount[shard] = icount;
     }

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import time
 
@@ -26,6 +27,8 @@ class Lttng:
         self.env = dict(os.environ, LTTNG_HOME=lab.path("lttng"), LTTNG_UST_REGISTER_TIMEOUT="-1")
 
     def __enter__(self):
+        if not shutil.which("lttng-sessiond"):
+            raise Failed("lttng-sessiond is not installed (tools/dev/packages.sh has it)")
         os.makedirs(self.env["LTTNG_HOME"], exist_ok=True)
         if not self.answers():
             self.daemon = subprocess.Popen(["lttng-sessiond"], env=self.env,

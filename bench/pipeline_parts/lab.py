@@ -79,8 +79,11 @@ def program(name):
 
 def run(command, env=None):
     """Standard output; Failed when the exit code is not 0."""
-    p = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                       stderr=subprocess.PIPE, text=True, check=False, env=env)
+    try:
+        p = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True, check=False, env=env)
+    except OSError as e:
+        raise Failed("%s: %s" % (command[0], e.strerror)) from e
     if p.returncode != 0:
         lines = (p.stderr.strip() or p.stdout.strip() or "no message").splitlines()
         raise Failed("%s: exit code %d: %s"

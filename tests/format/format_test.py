@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """docs/format.md against our own reader: another reader, written from it, gives the same.
 
-Usage: format_test.py DUMP SKEIN [CHANGES]
+Usage: format_test.py DUMP SKEIN MAKE [CHANGES]
 """
 
 import json
@@ -20,16 +20,16 @@ import mutate  # noqa: E402
 import reader  # noqa: E402
 import wire  # noqa: E402
 
-DUMP, SKEIN = (os.path.abspath(a) for a in sys.argv[1:3])
+DUMP, SKEIN, MAKE = (os.path.abspath(a) for a in sys.argv[1:4])
 GOLDEN = os.path.abspath("tests/golden")
-CHANGES = int(sys.argv[3]) if len(sys.argv) > 3 else 30
+CHANGES = int(sys.argv[4]) if len(sys.argv) > 4 else 30
 
 
-def golden():
+def golden(folder=GOLDEN):
     """All golden recordings."""
-    return sorted(os.path.join(GOLDEN, version, name[:-len(".expected")])
-                  for version in os.listdir(GOLDEN) if version.startswith("v")
-                  for name in os.listdir(os.path.join(GOLDEN, version))
+    return sorted(os.path.join(folder, version, name[:-len(".expected")])
+                  for version in os.listdir(folder) if version.startswith("v")
+                  for name in os.listdir(os.path.join(folder, version))
                   if name.endswith(".expected"))
 
 
@@ -78,6 +78,13 @@ class Format(unittest.TestCase):
             for mode in "strict", "salvage":
                 with self.subTest(path=path, mode=mode):
                     self.compare(path, mode)
+
+    def test_what_is_written_today(self):
+        subprocess.run([MAKE, self.tmp], stdout=subprocess.DEVNULL, check=True)
+        for path in golden(self.tmp):
+            with self.subTest(path=path):
+                events = self.compare(path, "strict")
+                self.assertEqual(events is None, path.endswith("damaged"))
 
     def test_every_kind_is_there(self):
         kinds = {record[2] for path in golden()

@@ -1,6 +1,7 @@
 /*
  * The shard protocol (pipeline/shard.c) on a machine that reorders memory accesses: one writer, one
- * reader, a ring of a few words, deaths of either at any step, and who recovers what they left.
+ * reader, a ring of a few words, deaths of either at any step, and who recovers what they left. The
+ * sums of a mark are left out: `ticks` stands for all that a mark says of its position.
  *
  * Weak memory: the writer's stores wait in a buffer, from which `memory` performs them in any order;
  * a release store only after all stores that came before it. The reader may perform the loads of the
@@ -11,7 +12,7 @@
  * A mutation is a -D, see run.
  */
 #define RING 4    /* words */
-#define RECORDS 4 /* appended, of one or two words */
+#define RECORDS 3 /* appended, of one or two words */
 
 /* What a word of the ring holds: a record's header (with its length and tick), its payload, a pad. */
 #define HEADER1(tick) (16 + (tick))
@@ -23,13 +24,20 @@
 byte mem_ring[RING];
 byte mem_head, mem_tail; /* in words, never wrapped */
 bool mem_closed;
+byte published_at[2], published_ticks[2]; /* the writer's marks */
+byte released_at[2], released_ticks[2];   /* the reader's */
 
-/* The writer's stores that are not performed yet, and what must be performed before head. */
+/* The writer's stores that are not performed yet. */
 bool late_ring[RING];
 byte late_word[RING];
-bool late_head, late_closed;
-byte late_head_value;
-byte before_head; /* a bit per word of the ring */
+bool late_at, late_ticks, late_head, late_closed;
+byte late_mark, late_at_value, late_ticks_value, late_head_value;
+
+/* What must be performed before: a bit per word of the ring; the other one of mark and head. */
+byte before_mark, before_head;
+bool head_before_mark, mark_before_head;
+
+byte ticks_at[2 * RECORDS + 3]; /* how many records lie before a position that was published */
 
 bool writer_dies, writer_gone; /* dies: at any step; gone: it will do nothing any more */
 bool reader_dies, reader_gone;
@@ -41,8 +49,18 @@ byte kept;      /* ticks that the reader has delivered to where they are safe */
     d_step {                                                                                       \
         late_ring[i] -> mem_ring[i] = late_word[i];                                                \
         late_ring[i] = false;                                                                      \
-        before_head = before_head & ~(1 << i)                                                      \
+        before_head = before_head & ~(1 << i);                                                     \
+        before_mark = before_mark & ~(1 << i)                                                      \
     }
+
+#define RING_LATE (late_ring[0] | late_ring[1] << 1 | late_ring[2] << 2 | late_ring[3] << 3)
+#ifdef NO_MARK_RELEASE
+#define MARK_FREE true
+#define TICKS_FREE true
+#else
+#define MARK_FREE (before_mark == 0 && !head_before_mark)
+#define TICKS_FREE (MARK_FREE && !late_at)
+#endif
 
 /* Performs the writer's stores. Where it is dead, they are performed or lost, at any point. */
 active proctype memory() {
@@ -52,11 +70,22 @@ end:
     :: PERFORM(1)
     :: PERFORM(2)
     :: PERFORM(3)
-    :: d_step { late_head && before_head == 0 -> mem_head = late_head_value; late_head = false }
+    :: d_step { late_at && MARK_FREE -> published_at[late_mark] = late_at_value; late_at = false }
+    :: d_step {
+           late_ticks && TICKS_FREE -> published_ticks[late_mark] = late_ticks_value;
+           late_ticks = false
+       }
+    :: d_step {
+           late_head && before_head == 0 && !(mark_before_head && (late_at || late_ticks)) ->
+           mem_head = late_head_value;
+           late_head = false;
+           head_before_mark = false
+       }
     :: d_step { late_closed && !late_head -> mem_closed = true; late_closed = false }
     od
 }
 
+/* Decides for each of them, at any moment, that it dies there, or that it will not die. */
 active proctype fate() {
     if
     :: writer_dies = true
@@ -71,6 +100,7 @@ active proctype fate() {
 /* ------------------------------------------------------------------ writer: skein_shard_append2 */
 
 byte w_head, w_published, w_tail, w_tick, w_size, w_pad;
+byte w_mark = 1; /* the one to store next; 0 belongs to position 0 */
 
 /* A plain store. Stores to one place stay in order. */
 inline store_word(pos, value) {
@@ -78,20 +108,51 @@ inline store_word(pos, value) {
              late_word[(pos) % RING] = value; late_ring[(pos) % RING] = true }
 }
 
-/* skein_shard_publish(): the release of head. */
+/* store_mark(): every store of it is a release. */
+inline store_mark() {
+    d_step {
+        !late_at && !late_ticks -> /* the mark before it is performed */
+        late_at = true;
+        late_ticks = true;
+        late_at_value = w_head;
+        late_ticks_value = w_tick;
+        late_mark = w_mark;
+        before_mark = RING_LATE;
+        head_before_mark = late_head;
+        mark_before_head = false;
+#ifndef ONE_MARK
+        w_mark = 1 - w_mark
+#endif
+    }
+}
+
+/* The release of head. */
+inline store_head() {
+    d_step {
+        !late_head -> /* one place, in order */
+        late_head = true;
+        late_head_value = w_head;
+#ifndef NO_RELEASE
+        before_head = RING_LATE;
+        mark_before_head = true;
+#endif
+        w_published = w_head;
+        announced = w_tick
+    }
+}
+
+/* skein_shard_publish() */
 inline publish() {
     if
     :: w_published != w_head ->
-        d_step {
-            !late_head -> /* the head before it is performed: one place, in order */
-            late_head = true;
-            late_head_value = w_head;
-#ifndef NO_RELEASE
-            before_head = late_ring[0] | late_ring[1] << 1 | late_ring[2] << 2 | late_ring[3] << 3;
+        ticks_at[w_head] = w_tick;
+#ifdef MARK_AFTER_HEAD
+        store_head();
+        store_mark()
+#else
+        store_mark();
+        store_head()
 #endif
-            w_published = w_head;
-            announced = w_tick
-        }
     :: else
     fi
 }
@@ -130,8 +191,8 @@ inline wait_for_room() {
 
 inline append() {
     atomic {
-        if
-        :: w_size = 1
+        if /* with the second of two words there are all pads, and few states */
+        :: w_tick != 1 -> w_size = 1
         :: w_size = 2
         fi;
         w_pad = (w_head % RING + w_size > RING -> 1 : 0)
@@ -176,13 +237,12 @@ active proctype writer() {
         late_closed = true;
 #endif
 gave_up:
-        (!late_ring[0] && !late_ring[1] && !late_ring[2] && !late_ring[3] && !late_head &&
-         !late_closed)
+        (RING_LATE == 0 && !late_at && !late_ticks && !late_head && !late_closed)
     } unless { writer_dies };
     /* Stores that a death has kept from being performed never will be. */
     d_step {
         late_ring[0] = false; late_ring[1] = false; late_ring[2] = false; late_ring[3] = false;
-        late_head = false; late_closed = false;
+        late_at = false; late_ticks = false; late_head = false; late_closed = false;
         writer_gone = true
     }
 }
@@ -191,7 +251,9 @@ gave_up:
 
 bool early_has[RING];
 byte early_word[RING];
-byte r_tail, r_cursor, r_head, r_tick, r_word;
+#define NO_MARK 255
+byte r_tail, r_cursor, r_head, r_tick, r_word, r_ticks, r_again;
+byte r_mark = 1;
 bool r_closed, r_ending, r_looked;
 
 /* Loads that nothing keeps from being performed now. */
@@ -206,12 +268,51 @@ inline load_early() {
     k = 0
 }
 
-/* skein_load_acquire_64(&mem->head) */
+/* One of the two marks: is it the position's? */
+inline look_at_mark(k) {
+    if
+    :: r_ticks == NO_MARK ->
+        r_word = published_at[k];
+        if
+        :: r_word == r_head -> r_ticks = published_ticks[k]
+        :: else
+        fi
+    :: else
+    fi
+}
+
+/* load_mark(): a mark that was read under a position that stays is whole. */
 inline load_head() {
 #ifdef NO_ACQUIRE
     load_early(); /* allowed everywhere; an acquire makes it vain */
 #endif
-    r_head = mem_head
+    do
+    :: true ->
+        r_head = mem_head;
+        r_ticks = NO_MARK;
+#ifdef NO_MARK_ACQUIRE
+        r_again = mem_head;
+#endif
+        look_at_mark(0);
+        look_at_mark(1);
+#if !defined(NO_MARK_ACQUIRE) && !defined(NO_RECHECK)
+        r_again = mem_head;
+#endif
+#ifdef NO_RECHECK
+        r_again = r_head;
+#endif
+        if
+        :: r_again == r_head -> break
+        :: else
+        fi
+    od;
+    atomic {
+        /* Neither "damaged", nor the mark of another position. */
+        assert(r_ticks == ticks_at[r_head]);
+        r_ticks = 0;
+        r_again = 0;
+        r_word = 0
+    }
 }
 
 inline load_word(pos) {
@@ -252,8 +353,25 @@ inline read_some() {
     od
 }
 
+/*
+ * skein_shard_release(): its stores are performed at once and in order, since each is a release; a
+ * late one only makes the reader slower.
+ */
 inline release() {
-    d_step { mem_tail = r_cursor; r_tail = r_cursor }
+    if
+    :: r_cursor != r_tail ->
+#ifdef TAIL_BEFORE_MARK
+        mem_tail = r_cursor;
+#endif
+        released_at[r_mark] = r_cursor;
+        released_ticks[r_mark] = r_tick;
+        d_step {
+            mem_tail = r_cursor;
+            r_tail = r_cursor;
+            r_mark = 1 - r_mark
+        }
+    :: else
+    fi
 }
 
 /* visit(): closed before head. */
@@ -304,36 +422,56 @@ active proctype reader() {
 
 byte v_at, v_head, v_tick, v_word;
 
+/* The marks of both sides belong to their positions: no mark is half of another. */
+inline check_marks() {
+    assert((published_at[0] == v_head && published_ticks[0] == ticks_at[v_head]) ||
+           (published_at[1] == v_head && published_ticks[1] == ticks_at[v_head]));
+#if !defined(RELEASE_BEFORE_READ) && !defined(NO_TAIL_RELEASE)
+    if
+    :: released_at[0] == v_at -> assert(released_ticks[0] == v_tick)
+    :: else -> assert(released_at[1] == v_at && released_ticks[1] == v_tick)
+    fi
+#endif
+}
+
 /* Both are gone: what is between tail and head, together with what was kept, is all published. */
 active proctype recovery() {
     atomic {
-    writer_gone && reader_gone;
-    v_head = mem_head;
-    v_at = mem_tail;
-    v_tick = 0;
-    do
-    :: v_at == v_head -> break
-    :: v_at != v_head ->
-        v_word = mem_ring[v_at % RING];
+        writer_gone && reader_gone;
+        v_head = mem_head;
+        v_at = mem_tail;
+        v_tick = (v_at == v_head -> ticks_at[v_head] : mem_ring[v_at % RING] % 16);
         if
-        :: v_word == PAD -> v_at++
-        :: else ->
+        :: v_at != v_head && mem_ring[v_at % RING] == PAD ->
+            v_tick = (v_at + 1 == v_head -> ticks_at[v_head] + 1 : mem_ring[(v_at + 1) % RING] % 16)
+        :: else
+        fi;
+        /* Of the record before tail. */
+        v_tick = (v_at == v_head -> v_tick : v_tick - 1);
+        check_marks();
+        /* What was released was kept. */
+        assert(v_tick <= kept);
+        do
+        :: v_at == v_head -> break
+        :: v_at != v_head ->
+            v_word = mem_ring[v_at % RING];
             if
-            :: v_tick == 0 -> v_tick = v_word % 16; assert(v_tick <= kept + 1)
-            :: else -> v_tick++
-            fi;
-            assert(v_word == HEADER1(v_tick) || v_word == HEADER2(v_tick));
-            if
-            :: v_word == HEADER1(v_tick) -> v_at++
+            :: v_word == PAD -> v_at++
             :: else ->
-                assert(mem_ring[(v_at + 1) % RING] == PAYLOAD(v_tick));
-                v_at = v_at + 2
+                v_tick++;
+                assert(v_word == HEADER1(v_tick) || v_word == HEADER2(v_tick));
+                if
+                :: v_word == HEADER1(v_tick) -> v_at++
+                :: else ->
+                    assert(mem_ring[(v_at + 1) % RING] == PAYLOAD(v_tick));
+                    v_at = v_at + 2
+                fi
             fi
-        fi
-    od;
-    assert(v_tick <= appended && (v_tick == 0 || v_tick >= kept));
-    /* The reader leaves nothing behind, and gets everything from a writer that lives. */
-    assert(reader_dies || v_tick == 0);
-    assert(writer_dies || reader_dies || kept == RECORDS)
+        od;
+        /* All that was published, nothing else. */
+        assert(v_tick == ticks_at[v_head] && v_tick <= appended && v_tick >= kept);
+        /* The reader leaves nothing behind, and gets everything from a writer that lives. */
+        assert(reader_dies || kept == v_tick);
+        assert(writer_dies || reader_dies || kept == RECORDS)
     }
 }

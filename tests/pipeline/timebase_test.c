@@ -63,6 +63,15 @@ Test(timebase, a_counter_that_makes_no_sense_is_passed_over) {
     cr_assert_eq(at(&t, 0, kernel_exit(9)), 9u, "instructions are all there is");
 }
 
+Test(timebase, an_icount_that_makes_no_sense_is_passed_over) {
+    struct skein_timebase t = begin(0, 0);
+
+    cr_assert_eq(at(&t, 0, kernel_exit(5)), 5u);
+    cr_assert_eq(at(&t, 0, kernel_exit(UINT64_MAX)), 5u);
+    cr_assert_eq(at(&t, 1, kernel_exit(UINT64_MAX - 1)), 5u);
+    cr_assert_eq(at(&t, 0, kernel_exit(7)), 7u);
+}
+
 Test(timebase, positions_that_are_no_icount_do_not_count) {
     struct skein_timebase t = begin(0, 0);
     struct event e = {.record = {32, SKEIN_TOKEN, SKEIN_F_AT_IO, 0}, .word = {1, 500, 2}};
