@@ -97,6 +97,25 @@ class Recover(unittest.TestCase):
         self.skein("verify", self.dir, code=3)
         self.assertIn("nothing to do", self.recover(self.dir)[1])
 
+    def test_a_disk_that_fails_while_recording(self):
+        p = self.start("record", "-o", self.dir, "--kernel", self.kernel, "--smp", "2")
+        segments = os.path.join(self.dir, "segments")
+        while p.poll() is None:
+            try:
+                os.rmdir(segments)  # before QEMU has started: nothing can be written from here on
+                break
+            except OSError:
+                pass
+        _, err = p.communicate(timeout=60)
+        self.addCleanup(lambda: [os.unlink(n) for n in
+                                 glob.glob("/dev/shm/skein-*-%d-record*" % p.pid)])
+        self.assertEqual(p.returncode, 3, err)
+        self.assertIn("skein recover " + self.dir, err)
+        out, _ = self.recover("--json", "-q", self.dir)
+        r = json.loads(out)
+        self.assertEqual((r["missing"], r["session_removed"]), ([], True))
+        self.assertEqual(self.info()["events"], r["events_from_memory"])
+
     def test_a_session_alone(self):
         session = self.kill_recorder()
         self.recover(session, code=2)

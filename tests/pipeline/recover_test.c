@@ -155,18 +155,26 @@ static uint64_t compare(const char *dir, const struct sample *s, const struct fi
     return missing;
 }
 
+static bool reads_well(const char *dir) {
+    struct skein_recording *rec;
+    bool good;
+
+    if (skein_recording_open(dir, SKEIN_READ_STRICT, &rec, NULL) != 0) {
+        return false;
+    }
+    good = skein_recording_check(rec, NULL) == 0;
+    skein_recording_close(rec);
+    return good;
+}
+
 /* Strict reading says no; recovery gives every block that was not hit, and says what is missing. */
 static void check_damaged(const struct sample *s, const struct file *f, size_t from, size_t to) {
     const struct skein_recover_opts opts = {.source = s->dir, .out = s->out};
-    struct skein_recording *rec;
     struct skein_recovered r;
     struct skein_error err = {""};
     uint64_t missing = 0, listed = 0;
 
-    cr_assert_lt(skein_recording_open(s->dir, SKEIN_READ_STRICT, &rec, &err) == 0
-                     ? (skein_recording_check(rec, &err) == 0 ? 0 : -1)
-                     : -1,
-                 0, "%s: bytes %zu to %zu pass as good", f->path, from, to);
+    cr_assert_not(reads_well(s->dir), "%s: bytes %zu to %zu pass as good", f->path, from, to);
     for (uint64_t i = 0; i < s->h.count; i++) {
         missing += hit(f, i, from, to);
     }
@@ -253,6 +261,7 @@ static void check_damaged_session(const struct sample *s, const char *dir, const
     struct skein_error err = {""};
     int rc = skein_recover(&opts, &r, &err);
 
+    (void)at; /* under sanitizers there are no messages */
     if (rc == 0) {
         const uint64_t missing = compare(s->out, s, NULL, 0, 0);
         cr_assert_eq(missing != 0, r.loss_count != 0, "byte %zu: %lu missing, %zu losses", at,
