@@ -113,12 +113,12 @@ Test(doctor_host, limits_of_groups) {
 
     make(&h, "node:1 core:8 pu:1");
     put(&h, "/proc/self/cgroup", "2:cpu:/\n0::/a/b/c\n");
-    put(&h, "/sys/fs/cgroup/a/b/c/cpu.max", "800000 100000\n");
-    put(&h, "/sys/fs/cgroup/a/b/cpu.max", "max 100000\n");
-    put(&h, "/sys/fs/cgroup/a/cpu.max", "150000 100000\n");
+    put(&h, "/sys/fs/cgroup/a/b/c/cpu.max", "max 100000\n");
+    put(&h, "/sys/fs/cgroup/a/b/cpu.max", "150000 100000\n");
+    put(&h, "/sys/fs/cgroup/a/cpu.max", "600000 100000\n");
     look(&h);
     expect(&h, "cgroup", SKEIN_LEVEL_SLOW, "1.50 processors to 4 threads",
-           "echo max >/sys/fs/cgroup/a/cpu.max");
+           "echo max >/sys/fs/cgroup/a/b/cpu.max");
     done(&h);
     make(&h, "node:1 core:8 pu:1");
     put(&h, "/proc/self/cgroup", "0::/\n");
