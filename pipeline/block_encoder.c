@@ -1,181 +1,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zstd.h>
 
-#include "pipeline/block.h"
-#include "pipeline/block_column.h"
+#include "pipeline/block_encoder_private.h"
 #include "pipeline/block_shape.h"
-#include "pipeline/tsc_grid.h"
-#include "proto/skein.pb-c.h"
 
 #define DEFAULT_LEVEL 3 /* 1 takes a fifth less time, and 10 % more room */
-
-/* Columns by their offset in the message, in units of 8 bytes: where capacities are kept. */
-#define CAPACITY_COUNT (sizeof(Skein__ShardColumns) / 8)
-
-struct shard_state {
-    Skein__ShardColumns columns;
-    size_t capacity[CAPACITY_COUNT];
-    Skein__SlotColumn slot[SKEIN_SLOT_COUNT];
-    size_t slot_capacity[SKEIN_SLOT_COUNT];
-    Skein__SlotColumn *slot_list[SKEIN_SLOT_COUNT];
-    struct skein_series series;
-    size_t kind_capacity; /* of the columns kind and flags */
-    size_t low_capacity;
-    bool any_flags;
-};
-
-struct skein_block_encoder {
-    uint32_t shard_count;
-    int level;
-    ZSTD_CCtx *zstd;
-    struct skein_block_info info;
-    uint64_t tokens; /* in this block */
-    struct skein_tsc_finder counters;
-    struct skein_column run_shard, run_events;
-    size_t run_capacity[2];
-    uint8_t *packed;
-    size_t packed_capacity;
-    uint8_t *compressed;
-    size_t compressed_capacity;
-    Skein__ShardColumns *shard_list[SKEIN_MAX_SHARDS];
-    struct shard_state shards[];
-};
-
-static inline int put(struct shard_state *s, size_t offset, uint64_t value) {
-    return skein_column_put((void *)((char *)&s->columns + offset), &s->capacity[offset / 8],
-                            value);
-}
-
-static int put_bytes(struct shard_state *s, size_t offset, const void *bytes, size_t n) {
-    return skein_column_put_bytes((void *)((char *)&s->columns + offset), &s->capacity[offset / 8],
-                                  bytes, n);
-}
-
-static int add_slots(struct shard_state *s, uint64_t mask, const uint8_t *tail) {
-    int rc = 0;
-
-    for (; mask != 0 && rc == 0; mask &= mask - 1, tail += 8) {
-        const int i = __builtin_ctzll(mask);
-        uint64_t value;
-        memcpy(&value, tail, 8);
-        rc = skein_column_put((void *)&s->slot[i].n_value, &s->slot_capacity[i],
-                              value - s->series.slot[i]);
-        s->series.slot[i] = value;
-    }
-    return rc;
-}
-
-static int add_tail(struct shard_state *s, const struct skein_shape *shape, const uint64_t *words,
-                    const uint8_t *tail, size_t bytes) {
-    int rc = 0;
-
-    switch (shape->tail) {
-    case SKEIN_TAIL_BYTES:
-        return put_bytes(s, shape->tail_column, tail, bytes);
-    case SKEIN_TAIL_SLOTS:
-        return add_slots(s, words[SKEIN_ENTRY_MASK_WORD], tail);
-    default:
-        for (size_t i = 0; i < bytes && rc == 0; i += 8) {
-            uint64_t word;
-            memcpy(&word, tail + i, 8);
-            rc = put(s, shape->tail_column, word);
-        }
-        return rc;
-    }
-}
-
-static int add_shaped(struct skein_block_encoder *e, struct shard_state *s,
-                      const struct skein_shape *shape, const struct skein_record *rec,
-                      size_t tail_bytes) {
-    const struct skein_coding_context ctx = {
-        .series = &s->series,
-        .clock = e->info.clock_after,
-        .shard_count = e->shard_count,
-        .arg = rec->arg,
-        .flags = rec->flags,
-    };
-    const uint8_t *payload = (const uint8_t *)(rec + 1);
-    uint64_t words[SKEIN_SHAPE_WORDS];
-    int rc = put(s, shape->arg_column, rec->arg);
-
-    for (uint8_t i = 0; i < shape->word_count && rc == 0; i++) {
-        memcpy(&words[i], payload + 8u * i, 8);
-        rc =
-            put(s, shape->word[i].column, skein_word_encode(&ctx, shape->word[i].coding, words[i]));
-    }
-    if (rc == 0 && shape->tail != SKEIN_TAIL_NONE) {
-        rc = add_tail(s, shape, words, payload + 8u * shape->word_count, tail_bytes);
-    }
-    return rc;
-}
-
-static int add_raw(struct shard_state *s, const struct skein_record *rec) {
-    int rc = put(s, offsetof(Skein__ShardColumns, n_raw_size), rec->size_bytes);
-
-    return rc != 0 ? rc : put_bytes(s, offsetof(Skein__ShardColumns, raw), rec, rec->size_bytes);
-}
-
-/* The columns that every event has. */
-static inline int add_kind(struct shard_state *s, uint8_t kind, uint8_t flags) {
-    ProtobufCBinaryData *kinds = &s->columns.kind, *all_flags = &s->columns.flags;
-    const size_t n = kinds->len;
-
-    if (n == s->kind_capacity) {
-        size_t capacity = n;
-        if (skein_column_reserve((void **)&all_flags->data, &capacity, n + 1, 1) != 0 ||
-            skein_column_reserve((void **)&kinds->data, &s->kind_capacity, n + 1, 1) != 0) {
-            return -ENOMEM;
-        }
-    }
-    kinds->data[n] = kind;
-    all_flags->data[n] = flags;
-    kinds->len = n + 1;
-    all_flags->len = n + 1;
-    s->any_flags |= flags != 0;
-    return 0;
-}
-
-static int begin_run(struct skein_block_encoder *e, uint32_t shard) {
-    if (skein_column_put(&e->run_shard, &e->run_capacity[0], shard) != 0) {
-        return -ENOMEM;
-    }
-    return skein_column_put(&e->run_events, &e->run_capacity[1], 0);
-}
-
-static inline bool in_run(const struct skein_block_encoder *e, uint32_t shard) {
-    const size_t n = e->run_shard.count;
-
-    return n != 0 && ((const uint64_t *)e->run_shard.data)[n - 1] == shard;
-}
-
-int skein_block_encoder_add(struct skein_block_encoder *e, uint32_t shard,
-                            const struct skein_record *rec) {
-    struct shard_state *s = &e->shards[shard];
-    uint8_t kind = rec->kind;
-    size_t tail_bytes;
-    int rc;
-
-    if (!in_run(e, shard) && begin_run(e, shard) != 0) {
-        return -ENOMEM;
-    }
-    if (skein_shape_match(rec, &tail_bytes)) {
-        rc = add_shaped(e, s, skein_shape_of(kind), rec, tail_bytes);
-    } else {
-        kind |= SKEIN_KIND_RAW;
-        rc = add_raw(s, rec);
-    }
-    if (rc != 0 || add_kind(s, kind, rec->flags) != 0) {
-        return -ENOMEM;
-    }
-    ((uint64_t *)e->run_events.data)[e->run_events.count - 1]++;
-    e->tokens += rec->kind == SKEIN_TOKEN;
-    e->info.events++;
-    e->info.raw_bytes += rec->size_bytes;
-    e->info.clock_after[shard]++;
-    return 0;
-}
 
 const struct skein_block_info *skein_block_encoder_info(const struct skein_block_encoder *e) {
     return &e->info;
@@ -194,7 +24,7 @@ static void drop_zeros(struct skein_column *column) {
 }
 
 /* Puts the counters on their grid, where there is one. */
-static int pack_counters(struct skein_block_encoder *e, struct shard_state *s) {
+static int pack_counters(struct skein_block_encoder *e, struct skein_encoder_shard *s) {
     Skein__ShardColumns *c = &s->columns;
     const struct skein_tsc_values values = {c->n_value, c->value_arg, c->value};
     const struct skein_tsc_grid grid = skein_tsc_grid_find(&e->counters, &values);
@@ -220,7 +50,7 @@ static int pack_counters(struct skein_block_encoder *e, struct shard_state *s) {
     return 0;
 }
 
-static void prepare_shard(struct shard_state *s) {
+static void prepare_shard(struct skein_encoder_shard *s) {
     Skein__ShardColumns *c = &s->columns;
 
     for (unsigned kind = 1; kind < SKEIN_KIND_COUNT; kind++) {
@@ -243,7 +73,7 @@ static void prepare_shard(struct shard_state *s) {
 }
 
 /* Empties the columns; their memory is used again. */
-static void reset_shard(struct shard_state *s) {
+static void reset_shard(struct skein_encoder_shard *s) {
     Skein__ShardColumns *c = &s->columns;
 
     for (unsigned kind = 1; kind < SKEIN_KIND_COUNT; kind++) {
@@ -360,8 +190,8 @@ int skein_block_encoder_create(uint32_t shard_count, int level, struct skein_blo
     return 0;
 }
 
-static void free_shard(struct shard_state *s) {
-    for (size_t i = 0; i < CAPACITY_COUNT; i++) {
+static void free_shard(struct skein_encoder_shard *s) {
+    for (size_t i = 0; i < SKEIN_ENCODER_COLUMNS; i++) {
         if (s->capacity[i] != 0) {
             free(((struct skein_column *)(void *)((char *)&s->columns + 8 * i))->data);
         }

@@ -6,13 +6,13 @@
 
 #include "pipeline/atomics.h"
 #include "pipeline/shard_layout.h"
+#include "pipeline/shard_mark.h"
 
 #define RING_MIN_BYTES (64ull << 10)
 #define RING_MAX_BYTES (1ull << 30)
 #define HEADER_BYTES sizeof(struct skein_record)
 #define FULL_SPINS 2000
 #define FULL_NAP_NS 50000
-#define MARK_TRIES 1000
 
 static_assert(2 * SKEIN_RECORD_LIMIT_BYTES <= RING_MIN_BYTES,
               "an empty ring takes any pad and record");
@@ -56,78 +56,15 @@ static bool positions_valid(uint64_t head, uint64_t tail, uint64_t ring_bytes) {
     return head - tail <= ring_bytes && head % 8 == 0 && tail % 8 == 0;
 }
 
-static void sum_words(struct skein_shard_sums *sums, const uint8_t *at, uint64_t bytes) {
-    uint64_t sum = sums->sum, sum_of_sums = sums->sum_of_sums, word;
-
-    for (uint64_t i = 0; i < bytes; i += sizeof(word)) {
-        memcpy(&word, at + i, sizeof(word));
-        sum += word;
-        sum_of_sums += sum;
-    }
-    *sums = (struct skein_shard_sums){sum, sum_of_sums};
-}
-
-/* The same for a part of the ring by its positions, which may wrap. */
-static void sum_ring(struct skein_shard_sums *sums, const uint8_t *ring, uint64_t mask,
-                     uint64_t from, uint64_t to) {
-    while (from != to) {
-        const uint64_t index = from & mask, to_end = mask + 1 - index;
-        const uint64_t bytes = to - from < to_end ? to - from : to_end;
-        sum_words(sums, ring + index, bytes);
-        from += bytes;
-    }
-}
-
-/*
- * Stores a mark. Every store is a release, so that who sees one of them sees the position that was
- * stored before them, too: pairs with the acquires in load_mark().
- */
-static void store_mark(struct skein_shard_mark *to, uint64_t at, uint64_t ticks,
-                       const struct skein_shard_sums *sums) {
-    skein_store_release_64(&to->at, at);
-    skein_store_release_64(&to->ticks, ticks);
-    skein_store_release_64(&to->sum, sums->sum);
-    skein_store_release_64(&to->sum_of_sums, sums->sum_of_sums);
-}
-
-/*
- * The position and its mark. A mark is overwritten only after the position that it belonged to, so
- * one that was read under an unchanged position is whole. -EAGAIN: the other side moves too fast;
- * -EBADMSG: there is no mark for the position.
- */
-static int load_mark(const uint64_t *position, const struct skein_shard_mark marks[2],
-                     struct skein_shard_mark *mark) {
-    for (int i = 0; i < MARK_TRIES; i++) {
-        const uint64_t at = skein_load_acquire_64(position);
-        bool found = false;
-        for (int k = 0; k < 2 && !found; k++) {
-            mark->at = skein_load_acquire_64(&marks[k].at);
-            mark->ticks = skein_load_acquire_64(&marks[k].ticks);
-            mark->sum = skein_load_acquire_64(&marks[k].sum);
-            mark->sum_of_sums = skein_load_acquire_64(&marks[k].sum_of_sums);
-            found = mark->at == at;
-        }
-        if (skein_load_acquire_64(position) == at) {
-            return found ? 0 : -EBADMSG;
-        }
-    }
-    return -EAGAIN;
-}
-
 /* Both sides' marks, of a shard that lies still or whose caller is one of the sides. */
 static int load_marks(const struct skein_shard_mem *s, struct skein_shard_mark *published,
                       struct skein_shard_mark *released) {
-    if (load_mark(&s->tail, s->released, released) != 0 ||
-        load_mark(&s->head, s->published, published) != 0 ||
+    if (skein_shard_mark_load(&s->tail, s->released, released) != 0 ||
+        skein_shard_mark_load(&s->head, s->published, published) != 0 ||
         !positions_valid(published->at, released->at, s->ring_bytes)) {
         return -EBADMSG;
     }
     return 0;
-}
-
-/* The mark that may be overwritten: not the position's. */
-static uint32_t spare_mark(const struct skein_shard_mark marks[2], uint64_t at) {
-    return skein_load_relaxed_64(&marks[0].at) == at ? 1 : 0;
 }
 
 int skein_shard_writer_open(struct skein_shard_writer *w, void *mem, size_t mem_bytes) {
@@ -150,7 +87,7 @@ int skein_shard_writer_open(struct skein_shard_writer *w, void *mem, size_t mem_
         .sums = {published.sum, published.sum_of_sums},
         .published = published.at,
         .cached_tail = released.at,
-        .next_mark = spare_mark(s->published, published.at),
+        .next_mark = skein_shard_mark_spare(s->published, published.at),
     };
     return 0;
 }
@@ -163,7 +100,7 @@ int skein_shard_reader_open(struct skein_shard_reader *r, void *mem, size_t mem_
     if (check_mem(s, mem_bytes) != 0) {
         return -EPROTO;
     }
-    if (load_mark(&s->tail, s->released, &released) != 0) {
+    if (skein_shard_mark_load(&s->tail, s->released, &released) != 0) {
         return -EBADMSG;
     }
     head = skein_load_acquire_64(&s->head);
@@ -179,7 +116,7 @@ int skein_shard_reader_open(struct skein_shard_reader *r, void *mem, size_t mem_
         .tick = released.ticks,
         .seen = {released.sum, released.sum_of_sums},
         .released = {released.sum, released.sum_of_sums},
-        .next_mark = spare_mark(s->released, released.at),
+        .next_mark = skein_shard_mark_spare(s->released, released.at),
     };
     return 0;
 }
@@ -233,7 +170,7 @@ static void put_pad(struct skein_shard_writer *w, uint64_t bytes) {
 
     memcpy(at, &rec, sizeof(rec));
     memset(at + sizeof(rec), 0, bytes - sizeof(rec));
-    sum_words(&w->sums, at, bytes);
+    skein_shard_sum_words(&w->sums, at, bytes);
     w->head += bytes;
     SKEIN_TEST_POINT("shard.pad_appended");
 }
@@ -279,7 +216,7 @@ uint64_t skein_shard_append2(struct skein_shard_writer *w, uint8_t kind, uint8_t
         memcpy(at + HEADER_BYTES + fixed_len, bytes, len);
     }
     memset(at + used, 0, size - used);
-    sum_words(&w->sums, at, size);
+    skein_shard_sum_words(&w->sums, at, size);
     w->head += size;
     SKEIN_TEST_POINT("shard.bytes_appended");
     return ++w->tick;
@@ -300,10 +237,11 @@ void skein_shard_publish(struct skein_shard_writer *w) {
     if (w->published == w->head) {
         return;
     }
-    store_mark(&w->mem->published[w->next_mark], w->head, w->tick, &w->sums);
+    skein_shard_mark_store(&w->mem->published[w->next_mark], w->head, w->tick, &w->sums);
     w->next_mark ^= 1;
     SKEIN_TEST_POINT("shard.mark_stored");
-    /* Pairs with the acquire in load_mark(): records before head, and its mark, are whole. */
+    /* Pairs with the acquire in skein_shard_mark_load(): records before head, and its mark, are
+     * whole. */
     skein_store_release_64(&w->mem->head, w->head);
     w->published = w->head;
     SKEIN_TEST_POINT("shard.head_stored");
@@ -325,7 +263,7 @@ static void look_again(struct skein_shard_reader *r, bool *bad) {
     if (skein_load_relaxed_64(&r->mem->head) == r->cached_head) {
         return;
     }
-    rc = load_mark(&r->mem->head, r->mem->published, &mark);
+    rc = skein_shard_mark_load(&r->mem->head, r->mem->published, &mark);
     if (rc == -EAGAIN) {
         return;
     }
@@ -334,7 +272,7 @@ static void look_again(struct skein_shard_reader *r, bool *bad) {
         *bad = true;
         return;
     }
-    sum_ring(&sums, r->ring, r->mask, r->cached_head, mark.at);
+    skein_shard_sum_ring(&sums, r->ring, r->mask, r->cached_head, mark.at);
     if (sums.sum != mark.sum || sums.sum_of_sums != mark.sum_of_sums) {
         *bad = true;
         return;
@@ -380,10 +318,10 @@ void skein_shard_release(struct skein_shard_reader *r, uint64_t cursor, uint64_t
     if (cursor == r->tail) {
         return;
     }
-    sum_ring(&r->released, r->ring, r->mask, r->tail, cursor);
+    skein_shard_sum_ring(&r->released, r->ring, r->mask, r->tail, cursor);
     r->tail = cursor;
     r->tick += ticks;
-    store_mark(&r->mem->released[r->next_mark], r->tail, r->tick, &r->released);
+    skein_shard_mark_store(&r->mem->released[r->next_mark], r->tail, r->tick, &r->released);
     r->next_mark ^= 1;
     SKEIN_TEST_POINT("shard.release_mark_stored");
     /* Pairs with the acquire in has_room(): our reads of that room are over. */

@@ -108,7 +108,7 @@ inline store_word(pos, value) {
              late_word[(pos) % RING] = value; late_ring[(pos) % RING] = true }
 }
 
-/* store_mark(): every store of it is a release. */
+/* skein_shard_mark_store(): every store of it is a release. */
 inline store_mark() {
     d_step {
         !late_at && !late_ticks -> /* the mark before it is performed */
@@ -281,7 +281,7 @@ inline look_at_mark(k) {
     fi
 }
 
-/* load_mark(): a mark that was read under a position that stays is whole. */
+/* skein_shard_mark_load(): a mark that was read under a position that stays is whole. */
 inline load_head() {
 #ifdef NO_ACQUIRE
     load_early(); /* allowed everywhere; an acquire makes it vain */
