@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "pipeline/block_header.h"
 #include "pipeline/frame.h"
 #include "proto/skein.pb-c.h"
 
@@ -168,14 +169,8 @@ static int keep_block(struct walk *w, const Skein__BlockHeader *msg, size_t head
         .data_bytes = msg->data_bytes,
         .number = msg->block,
         .lost_before = w->at - w->whole_until,
-        .info = {.events = msg->events,
-                 .raw_bytes = msg->raw_bytes,
-                 .packed_bytes = msg->packed_bytes,
-                 .slices = msg->slices,
-                 .gap = msg->gap},
     };
-    memcpy(b->info.clock, msg->clock, msg->n_clock * 8);
-    memcpy(b->info.clock_after, msg->clock_after, msg->n_clock_after * 8);
+    skein_block_info_from_header(msg, &b->info);
     rc = skein_block_decode(f->bytes + b->offset, b->data_bytes, &b->info, w->identity->shard_count,
                             &events, NULL);
     if (rc != 0) {

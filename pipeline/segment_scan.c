@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/block_header.h"
 #include "pipeline/frame.h"
 #include "pipeline/stats_proto.h"
 #include "proto/skein.pb-c.h"
@@ -119,14 +120,8 @@ static int add_block(struct scan *s, const Skein__BlockHeader *msg, uint64_t dat
         .data_bytes = msg->data_bytes,
         .data_xxh64 = msg->data_xxh64,
         .number = msg->block,
-        .info = {.events = msg->events,
-                 .raw_bytes = msg->raw_bytes,
-                 .packed_bytes = msg->packed_bytes,
-                 .slices = msg->slices,
-                 .gap = msg->gap},
     };
-    memcpy(b->info.clock, msg->clock, msg->n_clock * 8);
-    memcpy(b->info.clock_after, msg->clock_after, msg->n_clock_after * 8);
+    skein_block_info_from_header(msg, &b->info);
     memcpy(s->clock, msg->clock_after, msg->n_clock_after * 8);
     seg->events += msg->events;
     return 0;

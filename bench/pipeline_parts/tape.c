@@ -4,39 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/block_column.h"
 #include "pipeline/reader.h"
-
-static int reserve(void **data, size_t *capacity, size_t need, size_t unit) {
-    size_t grown = *capacity != 0 ? *capacity : 4096;
-    void *p;
-
-    if (need <= *capacity) {
-        return 0;
-    }
-    while (grown < need) {
-        grown *= 2;
-    }
-    p = realloc(*data, grown * unit);
-    if (p == NULL) {
-        return -ENOMEM;
-    }
-    *data = p;
-    *capacity = grown;
-    return 0;
-}
 
 static int add(struct tape *t, const struct skein_event *event) {
     const struct skein_record *rec = event->record;
     struct tape_run *last = t->run_count != 0 ? &t->runs[t->run_count - 1] : NULL;
 
     if (last == NULL || last->shard != event->shard || last->events == UINT32_MAX) {
-        if (reserve((void **)&t->runs, &t->run_capacity, t->run_count + 1, sizeof(*last)) != 0) {
+        if (skein_column_reserve((void **)&t->runs, &t->run_capacity, t->run_count + 1,
+                                 sizeof(*last)) != 0) {
             return -ENOMEM;
         }
         last = &t->runs[t->run_count++];
         *last = (struct tape_run){.shard = event->shard};
     }
-    if (reserve((void **)&t->records, &t->capacity, t->bytes + rec->size_bytes, 1) != 0) {
+    if (skein_column_reserve((void **)&t->records, &t->capacity, t->bytes + rec->size_bytes, 1) !=
+        0) {
         return -ENOMEM;
     }
     memcpy(t->records + t->bytes, rec, rec->size_bytes);
