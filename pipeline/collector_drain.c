@@ -113,93 +113,57 @@ static void mark(struct source *s, const struct skein_shard_reader *r, uint64_t 
     s->cursor = end;
 }
 
-/* Copies records as long runs: those that lie behind one another in the ring. */
-struct copier {
-    struct skein_chunk *chunk;
-    const uint8_t *from; /* a run that is not copied yet */
-    size_t bytes;
-};
-
-static void copy_run(struct copier *copier) {
-    struct skein_chunk *chunk = copier->chunk;
-
-    if (copier->bytes != 0) {
-        memcpy(chunk->bytes + chunk->used, copier->from, copier->bytes);
-        chunk->used += copier->bytes;
-    }
-    copier->bytes = 0;
-}
-
-static void copy_record(struct copier *copier, const struct skein_record *rec, uint16_t size) {
-    const uint8_t *at = (const uint8_t *)rec;
-
-    if (copier->bytes == 0 || at != copier->from + copier->bytes) {
-        copy_run(copier);
-        copier->from = at;
-    }
-    copier->bytes += size;
-}
-
-/* Copies whole records, as many as the chunk has room for; counts them and moves the cursor. */
-static uint64_t fill(struct skein_chunk *chunk, struct skein_shard_reader *r, uint64_t *taken,
-                     bool *bad) {
-    struct copier copier = {.chunk = chunk};
-    uint64_t cursor = *taken, ticks = 0;
-    const struct skein_record *rec;
-
-    while ((rec = skein_shard_peek(r, &cursor, bad)) != NULL) {
-        const uint16_t size = rec->size_bytes;
-        if (chunk->used + copier.bytes + size > chunk->capacity) {
-            break;
-        }
-        copy_record(&copier, rec, size);
-        *taken = cursor;
-        ticks++;
-    }
-    copy_run(&copier);
-    if (rec == NULL && !*bad) {
-        *taken = cursor; /* pads at the end, too */
-    }
-    return ticks;
+static bool is_valid(const struct skein_record *rec) {
+    return rec->size_bytes >= sizeof(*rec) && rec->size_bytes % 8 == 0 &&
+           rec->size_bytes <= SKEIN_RECORD_LIMIT_BYTES && rec->kind < SKEIN_KIND_COUNT;
 }
 
 /*
- * Whether the chunk still holds what was looked at in the ring: a QEMU that writes where it must
- * not may have changed it in between.
+ * Looks at what was copied, and not at the ring: a QEMU that writes where it must not may change
+ * that in between. Keeps whole records, up to a pad; returns the bytes that are done with. cut: the
+ * last record may be there in part.
  */
-static bool is_whole(const struct skein_chunk *chunk, uint64_t ticks) {
-    size_t at = 0;
+static uint64_t look_through(struct skein_chunk *chunk, bool cut, uint64_t *ticks, bool *bad) {
+    uint64_t at = 0;
 
-    while (at < chunk->used) {
+    *ticks = 0;
+    while (at < chunk->capacity) {
         const struct skein_record *rec = (const void *)(chunk->bytes + at);
-        if (rec->size_bytes < sizeof(*rec) || rec->size_bytes % 8 != 0 ||
-            rec->size_bytes > chunk->used - at || rec->kind == SKEIN_PAD ||
-            rec->kind >= SKEIN_KIND_COUNT || ticks-- == 0) {
-            return false;
+        if (!is_valid(rec) || (rec->size_bytes > chunk->capacity - at && !cut)) {
+            *bad = true;
+            break;
+        }
+        if (rec->size_bytes > chunk->capacity - at) {
+            break;
         }
         at += rec->size_bytes;
+        if (rec->kind == SKEIN_PAD) {
+            break;
+        }
+        chunk->used = at;
+        ++*ticks;
     }
-    return ticks == 0;
+    return at;
 }
 
 /* Takes up to a chunk of what is published. */
-static struct skein_chunk *take(struct source *s, struct skein_shard_reader *r, uint64_t available,
-                                bool *bad) {
+static struct skein_chunk *take(struct source *s, struct skein_shard_reader *r, bool *bad) {
     const uint64_t limit = mark_limit(r) < CHUNK_BYTES ? mark_limit(r) : CHUNK_BYTES;
-    struct skein_chunk *chunk = skein_chunk_new(available < limit ? available : limit);
-    uint64_t taken = s->cursor, ticks;
+    uint64_t available, taken, ticks;
+    const uint8_t *from = skein_shard_span(r, s->cursor, &available, bad);
+    struct skein_chunk *chunk;
 
+    if (from == NULL) {
+        return NULL;
+    }
+    chunk = skein_chunk_new(available < limit ? available : limit);
     if (chunk == NULL) {
         return NULL; /* memory may come back: the shard keeps its records meanwhile */
     }
-    ticks = fill(chunk, r, &taken, bad);
-    if (!is_whole(chunk, ticks)) {
-        *bad = true;
-        chunk->used = 0;
-        taken = s->cursor;
-    }
-    if (taken != s->cursor) {
-        mark(s, r, taken, ticks);
+    memcpy(chunk->bytes, from, chunk->capacity);
+    taken = look_through(chunk, available > limit, &ticks, bad);
+    if (taken != 0) {
+        mark(s, r, s->cursor + taken, ticks);
     }
     if (chunk->used == 0) {
         free(chunk);
@@ -263,7 +227,7 @@ static bool visit(struct skein_collector *c, struct source *s) {
         s->open = false;
         return false;
     }
-    chunk = take(s, r, available, &bad);
+    chunk = take(s, r, &bad);
     if (chunk != NULL) {
         SKEIN_TEST_POINT("collector.chunk_copied");
         deliver(c, s->shard, chunk);

@@ -9,7 +9,8 @@
 #include "pipeline/collector_private.h"
 #include "pipeline/test_point.h"
 
-#define WATCH_NS 20000000 /* how often QEMU is looked after when nothing else happens */
+#define WATCH_NS 20000000   /* how often QEMU is looked after when nothing else happens */
+#define EVENTS_PER_LOOK 64u /* at how much is merged */
 #define STUCK_NS 10000000000ull
 
 static void watch_qemu(struct skein_collector *c) {
@@ -101,7 +102,8 @@ static int merge_some(struct skein_collector *c, bool force, uint64_t *merged,
         if (rc != 0) {
             return rc;
         }
-        if (reported - skein_order_buffered(c->order) > c->block_bytes) {
+        if (*merged % EVENTS_PER_LOOK == 0 &&
+            reported - skein_order_buffered(c->order) > c->block_bytes) {
             report(c, false);
             reported = skein_order_buffered(c->order);
         }

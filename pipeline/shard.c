@@ -291,6 +291,21 @@ static bool more_at(struct skein_shard_reader *r, uint64_t cursor, bool *bad) {
     return !*bad && cursor != r->cached_head;
 }
 
+const uint8_t *skein_shard_span(struct skein_shard_reader *r, uint64_t cursor, uint64_t *bytes,
+                                bool *bad) {
+    const uint64_t index = cursor & r->mask, to_end = r->mask + 1 - index;
+
+    *bad = false;
+    if (!more_at(r, cursor, bad)) {
+        return NULL;
+    }
+    *bytes = r->cached_head - cursor;
+    if (*bytes > to_end) {
+        *bytes = to_end;
+    }
+    return r->ring + index;
+}
+
 const struct skein_record *skein_shard_peek(struct skein_shard_reader *r, uint64_t *cursor,
                                             bool *bad) {
     *bad = false;

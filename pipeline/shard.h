@@ -170,6 +170,13 @@ void skein_shard_close(struct skein_shard_writer *w);
 const struct skein_record *skein_shard_peek(struct skein_shard_reader *r, uint64_t *cursor,
                                             bool *bad);
 
+/*
+ * What is published from `cursor` on and lies in one piece, not looked at: whole records, and
+ * perhaps a pad behind them. NULL: there is nothing more; *bad as above.
+ */
+const uint8_t *skein_shard_span(struct skein_shard_reader *r, uint64_t cursor, uint64_t *bytes,
+                                bool *bad);
+
 /* Gives the room of everything before `cursor` back to the writer; `ticks` records were in it. */
 void skein_shard_release(struct skein_shard_reader *r, uint64_t cursor, uint64_t ticks);
 

@@ -2,15 +2,6 @@
 
 #include <string.h>
 
-void skein_stats_count(struct skein_stats *stats, uint32_t shard, const struct skein_record *rec) {
-    stats->events[shard][rec->kind]++;
-    stats->kind_bytes[rec->kind] += rec->size_bytes;
-    if (rec->kind == SKEIN_TOKEN) {
-        stats->slices++;
-        stats->edges += rec->arg != shard && rec->arg != SKEIN_SHARD_NONE;
-    }
-}
-
 void skein_stats_add(struct skein_stats *stats, const struct skein_stats *other) {
     if (stats->shard_count < other->shard_count) {
         stats->shard_count = other->shard_count;

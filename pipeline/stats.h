@@ -22,7 +22,15 @@ struct skein_stats {
 };
 
 /* Counts one record. */
-void skein_stats_count(struct skein_stats *stats, uint32_t shard, const struct skein_record *rec);
+static inline void skein_stats_count(struct skein_stats *stats, uint32_t shard,
+                                     const struct skein_record *rec) {
+    stats->events[shard][rec->kind]++;
+    stats->kind_bytes[rec->kind] += rec->size_bytes;
+    if (rec->kind == SKEIN_TOKEN) {
+        stats->slices++;
+        stats->edges += rec->arg != shard && rec->arg != SKEIN_SHARD_NONE;
+    }
+}
 
 /* Adds what `other` counted. */
 void skein_stats_add(struct skein_stats *stats, const struct skein_stats *other);

@@ -5,7 +5,7 @@
 #define SHIFT_MAX 3u
 #define STEP_MAX (512u << SHIFT_MAX) /* a clock of 10 MHz under 5 GHz */
 #define STEP_LIMIT (1u << 14)        /* what a reader accepts */
-#define SAMPLES 256u
+#define SAMPLES 128u
 #define SAMPLES_MIN 32u
 #define GLANCE 8u
 #define PAUSE 64u /* shards and blocks without a search after one that found nothing */
@@ -28,12 +28,9 @@ static int64_t add(int64_t a, int64_t b) {
 static inline int64_t k_of(struct skein_tsc_grid g, double k_per_tick, int64_t t) {
     int64_t k = (int64_t)((double)t * k_per_tick);
 
-    while (skein_tsc_on_grid(g, k) > t) {
-        k--;
-    }
-    while (skein_tsc_on_grid(g, k + 1) <= t) {
-        k++;
-    }
+    /* Off by one at most where a double is exact, which it is as far as anything is packed. */
+    k -= skein_tsc_on_grid(g, k) > t;
+    k += skein_tsc_on_grid(g, k + 1) <= t;
     return k;
 }
 

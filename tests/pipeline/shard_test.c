@@ -240,6 +240,36 @@ Test(shard, opening_goes_on_where_the_last_ones_were) {
     free(f.mem);
 }
 
+Test(shard, a_span_ends_where_the_ring_does_and_where_nothing_more_is_published) {
+    struct fixture f = open_shard();
+    static const uint8_t bytes[8192];
+    uint64_t n = 0, va = 0;
+    bool bad;
+
+    cr_assert_null(skein_shard_span(&f.r, 0, &n, &bad));
+    for (int i = 0; i < 7; i++) {
+        skein_shard_append2(&f.w, SKEIN_USER_READ, 0, 8192, &va, 8, bytes, 8192);
+    }
+    skein_shard_publish(&f.w);
+    cr_assert_eq(skein_shard_span(&f.r, 0, &n, &bad), f.w.ring);
+    cr_assert_eq(n, 7u * 8208);
+    skein_shard_release(&f.r, 8208, 1);
+    skein_shard_append2(&f.w, SKEIN_USER_READ, 0, 8192, &va, 8, bytes, 8192); /* behind a pad */
+    cr_assert_eq(skein_shard_span(&f.r, 8208, &n, &bad), f.w.ring + 8208);
+    cr_assert_eq(n, 6u * 8208, "the eighth is not published");
+    skein_shard_publish(&f.w);
+    cr_assert_eq(skein_shard_span(&f.r, 7 * 8208, &n, &bad), f.w.ring + 7 * 8208);
+    cr_assert_eq(n, RING - 7u * 8208, "the pad");
+    cr_assert_eq(skein_shard_span(&f.r, RING, &n, &bad), f.w.ring);
+    cr_assert_eq(n, 8208u);
+    cr_assert_not(bad);
+    f.w.ring[0] ^= 1;
+    skein_shard_reader_open(&f.r, f.mem, skein_shard_mem_bytes(RING));
+    cr_assert_null(skein_shard_span(&f.r, 8208, &n, &bad));
+    cr_assert(bad);
+    free(f.mem);
+}
+
 Test(shard, bad_records_are_reported) {
     static const uint16_t sizes[] = {0, 4, 12, 32, 65528};
 
