@@ -37,12 +37,14 @@ static int write_file(struct skein_span_walk *walk, const char *path) {
     return code == SKEIN_EXIT_OK && rc != 0 ? cannot_write(path, rc) : code;
 }
 
-static int export_perfetto(const char *dir, const char *path,
-                           const struct skein_span_range *range) {
+static int export_perfetto(const char *dir, const char *path, const struct skein_span_range *range,
+                           const struct skein_json_opt *json) {
     struct skein_span_walk walk;
     if (!skein_span_walk_open(&walk, "export", dir, range))
         return SKEIN_EXIT_USAGE;
-    const int code = write_file(&walk, path);
+    int code = write_file(&walk, path);
+    if (code == SKEIN_EXIT_OK && json->on && !skein_span_walk_report(&walk, json, path))
+        code = skein_fail(SKEIN_EXIT_USAGE, "export: cannot write the JSON");
     const int lossy = skein_span_walk_close(&walk);
     return code != SKEIN_EXIT_OK ? code : lossy;
 }
@@ -51,13 +53,17 @@ int skein_cmd_export(int argc, char **argv) {
     static const struct option options[] = {{"perfetto", required_argument, NULL, 'p'},
                                             {"from", required_argument, NULL, 'f'},
                                             {"to", required_argument, NULL, 't'},
+                                            {"json", optional_argument, NULL, 'j'},
                                             {NULL, 0, NULL, 0}};
     struct skein_span_range range = {.to_ns = UINT64_MAX};
+    struct skein_json_opt json = {0};
     const char *path = NULL;
     opterr = 0;
     for (int found; (found = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
         if (found == 'p')
             path = optarg;
+        else if (found == 'j')
+            json = (struct skein_json_opt){.on = true, .file = optarg};
         else if (found != 'f' && found != 't')
             return skein_fail_option("export", argv, found);
         else if (!skein_span_parse_seconds(optarg, found == 'f' ? &range.from_ns : &range.to_ns))
@@ -68,7 +74,9 @@ int skein_cmd_export(int argc, char **argv) {
         return skein_fail(SKEIN_EXIT_USAGE, "export: to what? --perfetto FILE");
     if (optind + 1 != argc)
         return skein_fail(SKEIN_EXIT_USAGE, "export: which recording? One at a time");
+    if (json.on && json.file == NULL && strcmp(path, "-") == 0)
+        return skein_fail(SKEIN_EXIT_USAGE, "export: the trace goes to stdout: --json=FILE");
     if (range.from_ns > range.to_ns)
         return skein_fail(SKEIN_EXIT_USAGE, "export: --from is later than --to");
-    return export_perfetto(argv[optind], path, &range);
+    return export_perfetto(argv[optind], path, &range, &json);
 }

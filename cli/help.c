@@ -109,18 +109,20 @@ static const char diff[] = "skein diff [OPTIONS] A B\n"
     "      --from SECONDS  from then on, since the recording began\n"                              \
     "      --to SECONDS    up to then\n"
 
-static const char export[] = "skein export --perfetto FILE [OPTIONS] DIR\n"
-                             "\n"
-                             "Writes what each vCPU was in for other tools to show.\n"
-                             "\n"
-                             "      --perfetto FILE a trace for ui.perfetto.dev\n" TIME_OPTIONS;
+static const char export[] =
+    "skein export --perfetto FILE [OPTIONS] DIR\n"
+    "\n"
+    "Writes what each vCPU was in for other tools to show.\n"
+    "\n"
+    "      --perfetto FILE a trace for ui.perfetto.dev\n" TIME_OPTIONS JSON_OPTION;
 
-static const char timeline[] = "skein timeline -o FILE.html [OPTIONS] DIR\n"
-                               "\n"
-                               "Writes a page that shows in any browser what each vCPU was in.\n"
-                               "\n"
-                               "  -o FILE.html        the page\n" TIME_OPTIONS
-                               "      --max N         shows each span up to N of them (1000000)\n";
+static const char timeline[] =
+    "skein timeline -o FILE.html [OPTIONS] DIR\n"
+    "\n"
+    "Writes a page that shows in any browser what each vCPU was in.\n"
+    "\n"
+    "  -o FILE.html        the page\n" TIME_OPTIONS
+    "      --max N         shows each span up to N of them (1000000)\n" JSON_OPTION;
 
 static const char recover[] =
     "skein recover [OPTIONS] DIR|SESSION\n"

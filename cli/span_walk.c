@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "cli/json.h"
 #include "cli/progress.h"
+#include "cli/report.h"
 
 bool skein_span_parse_seconds(const char *text, uint64_t *ns) {
     char *end;
@@ -31,6 +34,27 @@ int skein_span_walk_start(struct skein_span_walk *w, const struct skein_span_sin
                               w->range.to_ns, sink, &w->spans);
 }
 
+bool skein_span_walk_report(const struct skein_span_walk *w, const struct skein_json_opt *json,
+                            const char *file) {
+    FILE *out = skein_json_begin(json);
+    struct stat st;
+    if (out == NULL)
+        return false;
+    struct skein_json j = {.out = out};
+    skein_json_open(&j, NULL, '{');
+    skein_json_string(&j, "dir", w->dir);
+    skein_json_string(&j, "file", file);
+    if (stat(file, &st) == 0)
+        skein_json_u64(&j, "bytes", (uint64_t)st.st_size);
+    skein_json_u64(&j, "events", w->events);
+    skein_json_u64(&j, "from_ns", w->range.from_ns);
+    if (w->range.to_ns != UINT64_MAX)
+        skein_json_u64(&j, "to_ns", w->range.to_ns);
+    skein_json_bool(&j, "complete", skein_recording_complete(w->opened.rec) && !w->opened.salvage);
+    skein_json_close(&j, '}');
+    return skein_json_end(out);
+}
+
 int skein_span_walk_close(struct skein_span_walk *w) {
     skein_spans_free(w->spans);
     w->spans = NULL;
@@ -52,6 +76,7 @@ static int feed_all(struct skein_span_walk *w, struct skein_error *err) {
             skein_progress_draw(&progress, &state);
     }
     skein_progress_clear(&progress);
+    w->events = state.events;
     if (rc < 0)
         return 1;
     return told < 0 ? told : skein_spans_finish(w->spans);

@@ -18,6 +18,7 @@ struct skein_span_walk {
     struct skein_span_range range;
     struct skein_opened opened;
     struct skein_spans *spans;
+    uint64_t events; /* told of so far */
 };
 
 /* "1.25" seconds; false: it is anything else. */
@@ -35,6 +36,10 @@ int skein_span_walk_start(struct skein_span_walk *walk, const struct skein_span_
  * has been said. `out`: what the sink writes to, for the error line.
  */
 int skein_span_walk_run(struct skein_span_walk *walk, const char *out);
+
+/* What --json says of the file that was written. False: it cannot be written itself. */
+bool skein_span_walk_report(const struct skein_span_walk *walk, const struct skein_json_opt *json,
+                            const char *file);
 
 /* SKEIN_EXIT_OK; SKEIN_EXIT_INCOMPLETE: the recording is incomplete or damaged, which is said. */
 int skein_span_walk_close(struct skein_span_walk *walk);

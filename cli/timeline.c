@@ -17,6 +17,7 @@ struct timeline {
     const char *dir;
     const char *path;
     struct skein_span_range range;
+    struct skein_json_opt json;
     uint32_t max;
 };
 
@@ -62,12 +63,15 @@ static int parse(struct timeline *t, int argc, char **argv) {
     static const struct option options[] = {{"from", required_argument, NULL, 'f'},
                                             {"to", required_argument, NULL, 't'},
                                             {"max", required_argument, NULL, 'm'},
+                                            {"json", optional_argument, NULL, 'j'},
                                             {NULL, 0, NULL, 0}};
     opterr = 0;
     for (int found; (found = getopt_long(argc, argv, ":o:", options, NULL)) != -1;) {
         bool good = true;
         if (found == 'o')
             t->path = optarg;
+        else if (found == 'j')
+            t->json = (struct skein_json_opt){.on = true, .file = optarg};
         else if (found == 'f')
             good = skein_span_parse_seconds(optarg, &t->range.from_ns);
         else if (found == 't')
@@ -102,6 +106,8 @@ int skein_cmd_timeline(int argc, char **argv) {
     if (!skein_span_walk_open(&walk, "timeline", t.dir, &t.range))
         return SKEIN_EXIT_USAGE;
     code = walk_and_write(&t, &walk);
+    if (code == SKEIN_EXIT_OK && t.json.on && !skein_span_walk_report(&walk, &t.json, t.path))
+        code = skein_fail(SKEIN_EXIT_USAGE, "timeline: cannot write the JSON");
     const int lossy = skein_span_walk_close(&walk);
     return code != SKEIN_EXIT_OK ? code : lossy;
 }

@@ -12,8 +12,8 @@ _skein_options() {
         info | ls | diff) echo --json ;;
         stats) echo --top --json ;;
         cat) echo --kind --vcpu --tick --slice --time --limit --bytes --json ;;
-        export) echo --perfetto --from --to ;;
-        timeline) echo -o --from --to --max ;;
+        export) echo --perfetto --from --to --json ;;
+        timeline) echo -o --from --to --max --json ;;
         recover) echo -o --output --session -q --quiet --json ;;
         doctor) echo --vcpus --memory --qemu --json ;;
     esac

@@ -4,6 +4,7 @@
 Usage: export_test.py SKEIN HAND_MADE
 """
 
+import json
 import os
 import random
 import resource
@@ -110,11 +111,25 @@ class Sample(Export):
         with open(self.out, "rb") as f:
             self.assertEqual((code, out), (0, f.read()))
 
+    def test_summary(self):
+        for verb, args in [("export", ["--perfetto", self.out]), ("timeline", ["-o", self.out])]:
+            code, out, err = self.skein(verb, *args, "--json", self.dir)
+            self.assertEqual(code, 0, err)
+            summary = json.loads(out)
+            self.assertEqual((summary["dir"], summary["file"], summary["complete"]),
+                             (self.dir, self.out, True))
+            self.assertEqual(summary["bytes"], os.path.getsize(self.out))
+            code, out, _ = self.skein("info", "--json", self.dir)
+            self.assertEqual(summary["events"], json.loads(out)["events"])
+            code, out, _ = self.skein(verb, *args, "--json", "--from", "0.5", self.dir)
+            self.assertEqual(json.loads(out)["from_ns"], 500000000)
+        self.refuses("--perfetto", "-", "--json", self.dir, words=["--json=FILE"])
+
     def test_bad_usage(self):
         self.refuses(self.dir, words=["--perfetto FILE"])
         self.refuses("--perfetto", self.out, words=["which recording"])
         self.refuses("--perfetto", self.out, self.dir, self.dir, words=["One at a time"])
-        self.refuses("--perfetto", self.out, "--json", self.dir, words=["unknown option --json"])
+        self.refuses("--perfetto", self.out, "--wrong", self.dir, words=["unknown option --wrong"])
         for bad in ["-1", "1e3", "x", "", "0x1", "1.2.3", "inf", "99999999999"]:
             self.refuses("--perfetto", self.out, "--from", bad, self.dir, words=["--from"])
         self.refuses("--perfetto", self.out, "--from", "2", "--to", "1", self.dir, words=["later"])
