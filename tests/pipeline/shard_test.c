@@ -246,6 +246,8 @@ Test(shard, a_span_ends_where_the_ring_does_and_where_nothing_more_is_published)
     uint64_t n = 0, va = 0;
     bool bad;
 
+    memset(f.w.ring, 0xff, RING);
+
     cr_assert_null(skein_shard_span(&f.r, 0, &n, &bad));
     for (int i = 0; i < 7; i++) {
         skein_shard_append2(&f.w, SKEIN_USER_READ, 0, 8192, &va, 8, bytes, 8192);
@@ -260,6 +262,9 @@ Test(shard, a_span_ends_where_the_ring_does_and_where_nothing_more_is_published)
     skein_shard_publish(&f.w);
     cr_assert_eq(skein_shard_span(&f.r, 7 * 8208, &n, &bad), f.w.ring + 7 * 8208);
     cr_assert_eq(n, RING - 7u * 8208, "the pad");
+    for (uint64_t at = 7 * 8208 + 8; at < RING; at++) {
+        cr_assert_eq(f.w.ring[at], 0u, "a pad is zeros");
+    }
     cr_assert_eq(skein_shard_span(&f.r, RING, &n, &bad), f.w.ring);
     cr_assert_eq(n, 8208u);
     cr_assert_not(bad);
