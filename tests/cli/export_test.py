@@ -154,7 +154,9 @@ class Others(Export):
     def test_incomplete(self):
         sample().write(HAND_MADE, self.dir, how="torn")
         self.assertEqual(self.seen(self.export(code=3)), SAMPLE)
-        self.assertIn("incomplete", self.skein("export", "--perfetto", self.out, self.dir)[2])
+        code, out, err = self.skein("export", "--perfetto", self.out, "--json", self.dir)
+        self.assertIn("incomplete", err)
+        self.assertEqual((code, json.loads(out)["complete"]), (3, False))
 
     def test_a_full_disk_leaves_what_was_there(self):
         s = Script(2)
