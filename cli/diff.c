@@ -1,14 +1,14 @@
 /* skein diff: compares two recordings. */
 #include "cli/diff.h"
+#include "cli/cli.h"
+#include "cli/json_option.h"
+#include "cli/progress.h"
+#include "cli/report.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "cli/cli.h"
-#include "cli/progress.h"
-#include "cli/report.h"
 
 #define DRAW_EVERY 65536u
 
@@ -147,15 +147,10 @@ static int diff(struct skein_diff *d, const struct skein_json_opt *json) {
 }
 
 int skein_cmd_diff(int argc, char **argv) {
-    static const struct option options[] = {{"json", optional_argument, NULL, 'j'},
-                                            {NULL, 0, NULL, 0}};
-    struct skein_json_opt json = {0};
-    opterr = 0;
-    for (int found; (found = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
-        if (found != 'j')
-            return skein_fail_option("diff", argv, found);
-        json = (struct skein_json_opt){.on = true, .file = optarg};
-    }
+    struct skein_json_opt json;
+    int bad = skein_json_option("diff", argc, argv, &json);
+    if (bad != SKEIN_EXIT_OK)
+        return bad;
     if (optind + 2 != argc)
         return skein_fail(SKEIN_EXIT_USAGE, "diff: which two recordings?");
     struct skein_diff *d = calloc(1, sizeof(*d));

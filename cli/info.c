@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/json_option.h"
 #include "cli/report.h"
 #include "pipeline/recording.h"
 
@@ -64,15 +65,10 @@ static int info(const char *dir, const struct skein_json_opt *json) {
 }
 
 int skein_cmd_info(int argc, char **argv) {
-    static const struct option options[] = {{"json", optional_argument, NULL, 'j'},
-                                            {NULL, 0, NULL, 0}};
-    struct skein_json_opt json = {0};
-    opterr = 0;
-    for (int found; (found = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
-        if (found != 'j')
-            return skein_fail_option("info", argv, found);
-        json = (struct skein_json_opt){.on = true, .file = optarg};
-    }
+    struct skein_json_opt json;
+    int bad = skein_json_option("info", argc, argv, &json);
+    if (bad != SKEIN_EXIT_OK)
+        return bad;
     if (optind + 1 != argc)
         return skein_fail(SKEIN_EXIT_USAGE, "info: which recording? One at a time");
     return info(argv[optind], &json);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "cli/cli.h"
+#include "cli/json_option.h"
 #include "cli/report.h"
 #include "pipeline/frame.h"
 #include "pipeline/recording.h"
@@ -228,15 +229,10 @@ static int ls(struct ls *l, const struct skein_json_opt *json, char *const *dirs
 }
 
 int skein_cmd_ls(int argc, char **argv) {
-    static const struct option options[] = {{"json", optional_argument, NULL, 'j'},
-                                            {NULL, 0, NULL, 0}};
-    struct skein_json_opt json = {0};
-    opterr = 0;
-    for (int found; (found = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
-        if (found != 'j')
-            return skein_fail_option("ls", argv, found);
-        json = (struct skein_json_opt){.on = true, .file = optarg};
-    }
+    struct skein_json_opt json;
+    int bad = skein_json_option("ls", argc, argv, &json);
+    if (bad != SKEIN_EXIT_OK)
+        return bad;
     struct ls *l = calloc(1, sizeof(*l));
     if (l == NULL)
         return skein_fail(SKEIN_EXIT_FAILED, "ls: out of memory");
