@@ -16,8 +16,9 @@
 #include <stdint.h>
 
 #define SKEIN_SESSION_MAGIC 0x535345534e4b5300ull
-#define SKEIN_SESSION_VERSION 2u
+#define SKEIN_SESSION_VERSION 3u
 #define SKEIN_MAX_VCPUS 64u
+#define SKEIN_SESSION_MAX_SHARDS 65u /* theirs, and the devices' */
 
 enum skein_scope { SKEIN_SCOPE_KERNEL = 0, SKEIN_SCOPE_SYSTEM = 1 };
 enum skein_mode { SKEIN_MODE_RECORD = 0, SKEIN_MODE_REPLAY = 1 };
@@ -48,7 +49,9 @@ struct skein_divergence {
     uint64_t pc;
     uint64_t expected;
     uint64_t got;
-    char what[192]; /* one line: what was compared */
+    uint64_t good_tick; /* the vCPU's last digest before it that was right: its tick; 0: none was */
+    uint64_t good_icount; /* ... and icount */
+    char what[192];       /* one line: what was compared */
 };
 
 struct skein_session_header {
@@ -86,6 +89,25 @@ struct skein_session_header {
     uint64_t snapshot_ns;   /* time the snapshot took */
     struct skein_divergence divergence;
     char message[512]; /* FAILED: one line for the user */
+
+    /* Checkpoints taken on the way: QEMU writes file PREFIX.N whole, then N here (release). Skein
+     * packs and removes it, then writes N there; QEMU takes no new one before. */
+    _Alignas(64) uint32_t checkpoints;
+    uint32_t checkpoints_packed;
+    uint64_t checkpoint_ns; /* time for which the VM stood still for them */
+
+    /*
+     * Replay: going back (or far ahead) in the log. QEMU writes seek_tick, then increments seek
+     * (release). The feeder goes on from the events that follow these ticks, writes to seek_from
+     * where in each shard (its byte position, as in skein_shard_writer) they begin, then makes
+     * seek_done equal (release). What QEMU has not consumed before these positions is void. Shards
+     * that were closed are open again until their last event is fed.
+     */
+    _Alignas(64) uint64_t seek;
+    uint64_t seek_done;
+    uint64_t seek_tick[SKEIN_SESSION_MAX_SHARDS]; /* index: shard; ticks consumed at the target */
+    uint64_t seek_from[SKEIN_SESSION_MAX_SHARDS];
+
     char cpu_model[128];
     char machine[64];
 };

@@ -7,6 +7,7 @@
 
 #include "exec/address-spaces.h"
 #include "qapi/error.h"
+#include "qapi/visitor.h"
 #include "qemu/error-report.h"
 #include "qom/object_interfaces.h"
 #include "system/runstate.h"
@@ -22,11 +23,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(SkeinSession, SKEIN)
 
 struct SkeinSession {
     Object parent;
-    char *session;
-    char *snapshot;
-    char *console;
-    char *start;
-    char *stop;
+    SkeinOptions options;
     bool done; /* it has begun once */
     Notifier machine_done;
     Notifier shutdown;
@@ -34,12 +31,77 @@ struct SkeinSession {
     MemoryRegion control_port;
 };
 
+struct property {
+    const char *name;
+    size_t offset; /* in SkeinOptions */
+};
+
+static const struct property strings[] = {
+    {"session", offsetof(SkeinOptions, session)},
+    {"snapshot", offsetof(SkeinOptions, snapshot)},
+    {"console", offsetof(SkeinOptions, console)},
+    {"start", offsetof(SkeinOptions, start)},
+    {"stop", offsetof(SkeinOptions, stop)},
+    {"checkpoints", offsetof(SkeinOptions, checkpoints)},
+    {"until", offsetof(SkeinOptions, until)},
+    {"debug", offsetof(SkeinOptions, debug)},
+    {"trace", offsetof(SkeinOptions, trace)},
+};
+
+static const struct property numbers[] = {
+    {"epoch-ms", offsetof(SkeinOptions, epoch_ms)},
+    {"chaos", offsetof(SkeinOptions, chaos)},
+    {"trace-cpu", offsetof(SkeinOptions, trace_cpu)},
+    {"trace-start", offsetof(SkeinOptions, trace_start)},
+    {"trace-end", offsetof(SkeinOptions, trace_end)},
+};
+
+static char **string_of(Object *obj, const struct property *p)
+{
+    return (char **)((char *)&SKEIN(obj)->options + p->offset);
+}
+
+static void get_string(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
+{
+    char *value = *string_of(obj, opaque);
+
+    if (!value) {
+        value = (char *)"";
+    }
+    visit_type_str(v, name, &value, errp);
+}
+
+static void set_string(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
+{
+    char **at = string_of(obj, opaque), *value;
+
+    if (visit_type_str(v, name, &value, errp)) {
+        g_free(*at);
+        *at = value;
+    }
+}
+
+static uint64_t *number_of(Object *obj, const struct property *p)
+{
+    return (uint64_t *)((char *)&SKEIN(obj)->options + p->offset);
+}
+
+static void get_number(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
+{
+    visit_type_uint64(v, name, number_of(obj, opaque), errp);
+}
+
+static void set_number(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
+{
+    visit_type_uint64(v, name, number_of(obj, opaque), errp);
+}
+
 static SkeinSession *the_session;
 
 /* The VM stands still. */
 static bool begin(SkeinSession *s, Error **errp)
 {
-    s->done = skein_begin(s->snapshot, s->console, errp);
+    s->done = skein_begin(s->options.snapshot, s->options.console, errp);
     return s->done;
 }
 
@@ -112,9 +174,9 @@ static void control_write(void *opaque, hwaddr addr, uint64_t value, unsigned si
     SkeinSession *s = opaque;
     QEMUBHFunc *act = NULL;
 
-    if (value == GUEST_STARTS && by_guest(s->start)) {
+    if (value == GUEST_STARTS && by_guest(s->options.start)) {
         act = guest_starts;
-    } else if (value == GUEST_ENDS && by_guest(s->stop)) {
+    } else if (value == GUEST_ENDS && by_guest(s->options.stop)) {
         act = guest_ends;
     }
     if (act) {
@@ -142,11 +204,11 @@ static bool prepare(SkeinSession *s, Error **errp)
     skein_vm.session->state = SKEIN_STATE_READY;
     s->shutdown.notify = on_shutdown;
     qemu_register_shutdown_notifier(&s->shutdown);
-    if (!skein_replaying && (by_guest(s->start) || by_guest(s->stop))) {
+    if (!skein_replaying && (by_guest(s->options.start) || by_guest(s->options.stop))) {
         memory_region_init_io(&s->control_port, OBJECT(s), &control_ops, s, "skein-control", 1);
         memory_region_add_subregion(get_system_io(), SKEIN_CONTROL_PORT, &s->control_port);
     }
-    if (by_guest(s->start)) {
+    if (by_guest(s->options.start)) {
         return true;
     }
     if (runstate_is_running()) {
@@ -181,15 +243,17 @@ static void complete(UserCreatable *uc, Error **errp)
         error_setg(errp, "one Skein session at a time");
         return;
     }
-    if (!s->session || !s->snapshot) {
+    if (!s->options.session || !s->options.snapshot) {
         error_setg(errp, "session= and snapshot= are needed");
         return;
     }
-    if (!skein_session_map(s->session, replay ? SKEIN_MODE_REPLAY : SKEIN_MODE_RECORD, errp)) {
+    if (!skein_session_map(s->options.session, replay ? SKEIN_MODE_REPLAY : SKEIN_MODE_RECORD,
+                           errp)) {
         return;
     }
     skein_replaying = replay;
     the_session = s;
+    skein_vm.options = &s->options;
     if (phase_check(PHASE_MACHINE_READY)) {
         prepare(s, errp);
     } else {
@@ -219,31 +283,13 @@ static void finalize(Object *obj)
             memory_region_del_subregion(get_system_io(), &s->control_port);
         }
         skein_session_unmap();
+        skein_vm.options = NULL;
         the_session = NULL;
     }
-    g_free(s->session);
-    g_free(s->snapshot);
-    g_free(s->console);
-    g_free(s->start);
-    g_free(s->stop);
-}
-
-#define STRING_PROPERTY(field)                                                                     \
-    static char *get_##field(Object *obj, Error **errp)                                            \
-    {                                                                                              \
-        return g_strdup(SKEIN(obj)->field);                                                        \
-    }                                                                                              \
-    static void set_##field(Object *obj, const char *value, Error **errp)                          \
-    {                                                                                              \
-        g_free(SKEIN(obj)->field);                                                                 \
-        SKEIN(obj)->field = g_strdup(value);                                                       \
+    for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
+        g_free(*string_of(obj, &strings[i]));
     }
-
-STRING_PROPERTY(session)
-STRING_PROPERTY(snapshot)
-STRING_PROPERTY(console)
-STRING_PROPERTY(start)
-STRING_PROPERTY(stop)
+}
 
 static void class_init(ObjectClass *oc, void *data)
 {
@@ -251,11 +297,14 @@ static void class_init(ObjectClass *oc, void *data)
 
     ucc->complete = complete;
     ucc->can_be_deleted = can_be_deleted;
-    object_class_property_add_str(oc, "session", get_session, set_session);
-    object_class_property_add_str(oc, "snapshot", get_snapshot, set_snapshot);
-    object_class_property_add_str(oc, "console", get_console, set_console);
-    object_class_property_add_str(oc, "start", get_start, set_start);
-    object_class_property_add_str(oc, "stop", get_stop, set_stop);
+    for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
+        object_class_property_add(oc, strings[i].name, "str", get_string, set_string, NULL,
+                                  (void *)&strings[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        object_class_property_add(oc, numbers[i].name, "uint64", get_number, set_number, NULL,
+                                  (void *)&numbers[i]);
+    }
 }
 
 static const TypeInfo types[] = {

@@ -86,7 +86,26 @@ typedef struct SkeinPage {
     uint16_t covered; /* bytes overwritten in sequence from the start */
 } SkeinPage;
 
+/* The object's properties; NULL and 0: not given. */
+typedef struct SkeinOptions {
+    char *session;
+    char *snapshot;
+    char *console;
+    char *start;
+    char *stop;
+    char *checkpoints; /* raw checkpoints are written to THIS.N */
+    uint64_t epoch_ms; /* ... so often */
+    char *until;       /* replay: a checkpoint's state, where it ends and what it must be like */
+    char *debug;       /* replay: "on": a debugger comes */
+    char *trace;       /* replay: instructions are written to this file */
+    uint64_t trace_cpu;
+    uint64_t trace_start; /* icounts; the last one is not included */
+    uint64_t trace_end;
+    uint64_t chaos; /* record: seed of perturbations; 0: none */
+} SkeinOptions;
+
 typedef struct SkeinVM {
+    const SkeinOptions *options;
     struct skein_session_header *session;
     size_t session_bytes;
     bool system_scope;
