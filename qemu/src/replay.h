@@ -45,6 +45,25 @@ bool skein_replay_find_stop(SkeinCPU *c, bool *full);
 /* replay.c */
 void skein_replay_mem(const struct skein_record *r);
 
+/*
+ * Who wants to see the replay at certain instructions: the debugger, the trace, checkpoints. A
+ * vCPU is "about to execute" when every event that stands at its icount is applied and the next
+ * thing to happen is its instruction of that number. That state is the same in every replay.
+ */
+struct skein_observer {
+    /* The first icount of the vCPU behind the present one at which at() must be called. */
+    uint64_t (*next)(SkeinCPU *c);
+    /* The vCPU is about to execute; called more often than asked for. True: stop here. */
+    bool (*at)(SkeinCPU *c);
+};
+
+#define SKEIN_NEVER UINT64_MAX
+
+/* Before the replay runs; the observer lives on. */
+void skein_observe(const struct skein_observer *observer);
+/* The machine's icount: all vCPUs' together. It tells points of the whole replay apart. */
+uint64_t skein_replay_icount(void);
+
 /* replay_order.c */
 bool skein_replay_edge_met(const struct skein_record *r);
 void skein_replay_give_up(SkeinCPU *c);

@@ -124,6 +124,7 @@ typedef struct SkeinVM {
     /* Replay: who gave the token up last, and at which tick. */
     uint32_t released_shard;
     uint64_t released_tick;
+    SkeinCPU *running; /* whose slice is under way; NULL: between slices */
 
     SkeinPage *pages; /* by RAM offset */
     uint64_t page_count;
