@@ -70,6 +70,17 @@ void skein_replay_give_up(SkeinCPU *c);
 /* Device events until the slice that begins with this TOKEN may follow. */
 void skein_replay_devices(const struct skein_record *token);
 
+/* checkpoint.c: files, as the options ask for. */
+void skein_epochs_begin(void);
+void skein_epochs_end(void);
+
+/* until.c: the replay ends at the checkpoint in this file. */
+bool skein_until_begin(const char *path, Error **errp);
+/* An event of the shard was consumed; c: its vCPU, or NULL. */
+void skein_until_consumed(SkeinCPU *c, uint32_t shard, uint64_t tick);
+/* Between two instructions, all that was consumed is applied: ends the replay when it is there. */
+void skein_until_check(void);
+
 /* verdict.c */
 G_NORETURN void skein_replay_finish(enum skein_verdict verdict);
 /* All shards are at their end: compares what remains. */
