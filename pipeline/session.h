@@ -100,8 +100,10 @@ struct skein_session_header {
      * Replay: going back (or far ahead) in the log. QEMU writes seek_tick, then increments seek
      * (release). The feeder goes on from the events that follow these ticks, writes to seek_from
      * where in each shard (its byte position, as in skein_shard_writer) they begin, then makes
-     * seek_done equal (release). What QEMU has not consumed before these positions is void. Shards
-     * that were closed are open again until their last event is fed.
+     * seek_done equal (release). What QEMU has not consumed before these positions is void: it
+     * gives it back with skein_shard_skip(), without which the feeder may have no room. Shards that
+     * were closed are open again until their last event is fed. One request at a time: seek_from is
+     * the answer to the last one.
      */
     _Alignas(64) uint64_t seek;
     uint64_t seek_done;
