@@ -178,7 +178,7 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     skein_vm.cpu_count = h->vcpu_count;
     skein_vm.device_shard = h->vcpu_count;
     skein_vm.cpus = g_new0(SkeinCPU, h->vcpu_count);
-    skein_vm.console_bytes = skein_vm.console_hash = 0;
+    skein_vm.console_bytes = skein_vm.console_hash = skein_vm.console_shown = 0;
     skein_vm.uart_lcr = skein_vm.uart_mcr = 0;
     skein_vm.released_shard = SKEIN_SHARD_NONE;
     skein_vm.first_checkpoint = 0;

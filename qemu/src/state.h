@@ -137,6 +137,7 @@ typedef struct SkeinVM {
     uint8_t uart_mcr;
     uint64_t console_bytes;
     uint64_t console_hash;
+    uint64_t console_shown; /* as many bytes went to console_fd */
 } SkeinVM;
 
 extern SkeinVM skein_vm;
