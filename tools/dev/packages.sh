@@ -49,6 +49,7 @@ lttng-tools           ./dev bench pipeline: the daemon that consumes what the tr
 mandoc                checks our manual pages
 chromium              the tests look at the timeline's page
 jq                    the tests and benchmarks read skein's JSON
+gdb                   the tests debug a replayed kernel with it
 TABLE
 }
 
