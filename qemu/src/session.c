@@ -215,6 +215,9 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     h->snapshot_ns = get_clock() - t0;
     h->start_ns = get_clock();
     h->tsc_start = (uint64_t)cpu_get_ticks();
+    if (skein_replaying && skein_vm.options->trace && !skein_trace_open(errp)) {
+        return false;
+    }
     skein_vm.active = true;
     if (skein_replaying) {
         qemu_clock_enable(QEMU_CLOCK_VIRTUAL, false);
