@@ -19,6 +19,9 @@ enum opt {
     OPT_DURABILITY,
     OPT_TIMEOUT,
     OPT_HUGE_PAGES,
+    OPT_UNTIL,
+    OPT_REPEAT,
+    OPT_CHAOS,
     OPT_QEMU,
     OPT_JSON,
     OPT_VERBOSE,
@@ -38,6 +41,9 @@ static const struct option options[] = {
     {"durability", required_argument, NULL, OPT_DURABILITY},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"huge-pages", no_argument, NULL, OPT_HUGE_PAGES},
+    {"until", required_argument, NULL, OPT_UNTIL},
+    {"repeat", required_argument, NULL, OPT_REPEAT},
+    {"chaos", required_argument, NULL, OPT_CHAOS},
     {"qemu", required_argument, NULL, OPT_QEMU},
     {"json", optional_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, 'q'},
@@ -135,6 +141,10 @@ static int parse_option(int option, const char *value, struct skein_record_opts 
     case OPT_JSON:
         o->json = (struct skein_json_opt){.on = true, .file = value};
         return 0;
+    case OPT_CHAOS:
+        return skein_parse_u32(value, UINT32_MAX, &o->chaos) && o->chaos > 0
+                   ? 0
+                   : bad_value("chaos", value, "a seed, 1 to 4294967295");
     case OPT_SCOPE:
         return parse_scope(value, o);
     case OPT_DURABILITY:

@@ -31,6 +31,7 @@ struct skein_record_opts {
     struct skein_trigger stop;
     enum skein_durability durability;
     uint32_t timeout_s; /* 0: none */
+    uint32_t chaos;     /* seed; 0: none */
     const char *qemu;   /* NULL: not chosen */
     bool huge_pages;
     bool quiet;

@@ -1,5 +1,6 @@
 /* skein record: from the checks to the summary. */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -165,9 +166,10 @@ static void format_add_object(struct record_run *r) {
     snprintf(r->add_object, sizeof(r->add_object),
              "{\"execute\":\"object-add\",\"arguments\":{\"qom-type\":\"skein-record\","
              "\"id\":\"" SKEIN_OBJECT_ID "\",\"session\":\"%s\","
-             "\"start\":\"now\",\"stop\":\"%s\",\"snapshot\":\"%s\",\"console\":\"%s\"}}",
+             "\"start\":\"now\",\"stop\":\"%s\",\"snapshot\":\"%s\",\"console\":\"%s\","
+             "\"chaos\":%" PRIu32 "}}",
              skein_session_name(r->stage.session), stop_word(r->opts), r->stage.snapshot,
-             r->stage.console);
+             r->stage.console, r->opts->chaos);
 }
 
 static void push_recorder(struct record_run *r, struct skein_argv *argv) {
@@ -175,11 +177,12 @@ static void push_recorder(struct record_run *r, struct skein_argv *argv) {
     if (o->start.when == SKEIN_WHEN_CONSOLE)
         return; /* comes by QMP, when the text has been seen */
     skein_argv_push(argv, "-object");
-    skein_argv_push(
-        argv,
-        "skein-record,id=" SKEIN_OBJECT_ID ",session=%s,start=%s,stop=%s,snapshot=%s,console=%s",
-        skein_session_name(r->stage.session), o->start.when == SKEIN_WHEN_GUEST ? "guest" : "now",
-        stop_word(o), r->stage.snapshot, r->stage.console);
+    skein_argv_push(argv,
+                    "skein-record,id=" SKEIN_OBJECT_ID
+                    ",session=%s,start=%s,stop=%s,snapshot=%s,console=%s,chaos=%" PRIu32,
+                    skein_session_name(r->stage.session),
+                    o->start.when == SKEIN_WHEN_GUEST ? "guest" : "now", stop_word(o),
+                    r->stage.snapshot, r->stage.console, o->chaos);
 }
 
 static int start_qemu(struct record_run *r, struct skein_error *err) {

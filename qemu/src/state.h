@@ -69,6 +69,7 @@ typedef struct SkeinCPU {
     uint8_t run[SKEIN_RECORD_MAX_BYTES];
     uint64_t bytes_since_mark;
 
+    struct SkeinChaos *chaos;         /* record: NULL: nothing is perturbed */
     struct skein_shard_writer writer; /* record */
 
     struct skein_shard_reader reader; /* replay */
