@@ -139,7 +139,7 @@ static uint32_t others_awake(const SkeinCPU *c)
     return awake;
 }
 
-bool skein_chaos_due(SkeinCPU *c)
+bool skein_chaos_budget_due(SkeinCPU *c)
 {
     if (c->cpu->skein_left > 0) {
         return false;
@@ -220,7 +220,7 @@ static void stand_aside(SkeinCPU *c)
     }
 }
 
-void skein_chaos_paused(void)
+void skein_chaos_count_pause(void)
 {
     qatomic_inc(&all.pauses);
 }
@@ -236,9 +236,9 @@ void skein_chaos_give_way(SkeinCPU *c)
     skein_token_acquire(c);
 }
 
-void skein_chaos_enter(SkeinCPU *c)
+void skein_chaos_wait_to_enter(SkeinCPU *c)
 {
-    if (!c->held && draw(c->chaos) >> (64 - c->chaos->enter_bits) == 0) {
+    if (draw(c->chaos) >> (64 - c->chaos->enter_bits) == 0) {
         stand_aside(c);
     }
 }
@@ -260,7 +260,7 @@ static void draw_delay(SkeinCPU *c)
     x->irq_ns = get_clock() + DELAY_MAX_NS;
 }
 
-bool skein_chaos_delays(SkeinCPU *c)
+bool skein_chaos_delay(SkeinCPU *c)
 {
     struct SkeinChaos *x = c->chaos;
     CPUState *cpu = c->cpu;

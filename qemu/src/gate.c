@@ -25,7 +25,6 @@ static void kernel_resumed(SkeinCPU *c)
     }
 }
 
-/* Between two instructions of the kernel. */
 static bool gate_kernel(SkeinCPU *c)
 {
     bool slept = false;
@@ -43,7 +42,7 @@ static bool gate_kernel(SkeinCPU *c)
         skein_log_mark(c);
         slept = skein_token_yield(c);
         kernel_resumed(c);
-    } else if (unlikely(c->chaos) && skein_chaos_due(c)) {
+    } else if (skein_chaos_due(c)) {
         skein_log_mark(c);
         skein_chaos_give_way(c);
         kernel_resumed(c);
@@ -52,9 +51,7 @@ static bool gate_kernel(SkeinCPU *c)
         skein_log_mark(c);
     }
     /* The interrupt that ended HLT comes before the next instruction. */
-    if (unlikely(c->chaos) && !woke && skein_chaos_delays(c)) {
-        slept = true;
-    }
+    slept = (!woke && skein_chaos_delays(c)) || slept;
     c->paused = false;
     return slept;
 }
@@ -82,9 +79,7 @@ bool skein_gate(CPUState *cpu)
     bool slept;
 
     if (c->entry_pending) {
-        if (unlikely(c->chaos)) {
-            skein_chaos_enter(c);
-        }
+        skein_chaos_enter(c);
         slept = skein_token_acquire(c);
         c->walk = SKEIN_WALK_NONE;
         skein_entry_append(c);
@@ -145,7 +140,7 @@ bool skein_exception(CPUState *cpu)
     }
     if (c->in_kernel) {
         skein_kernel_exit(c);
-    } else if (unlikely(c->chaos)) {
+    } else {
         skein_chaos_enter(c);
     }
     skein_token_acquire(c);
@@ -300,9 +295,7 @@ void skein_pause(CPUX86State *env)
 
     if (c && c->in_kernel) {
         c->paused = true;
-        if (unlikely(c->chaos)) {
-            skein_chaos_paused();
-        }
+        skein_chaos_paused(c);
         cpu_loop_exit_noexc(c->cpu);
     }
 }

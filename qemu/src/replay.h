@@ -45,11 +45,41 @@ bool skein_replay_find_stop(SkeinCPU *c, bool *full);
 /* replay.c */
 void skein_replay_mem(const struct skein_record *r);
 
+/*
+ * Who wants to see the replay at certain instructions: the debugger, the trace, checkpoints. A
+ * vCPU is "about to execute" when every event that stands at its icount is applied and the next
+ * thing to happen is its instruction of that number. That state is the same in every replay.
+ */
+struct skein_observer {
+    /* The first icount of the vCPU behind the present one at which at() must be called. */
+    uint64_t (*next)(SkeinCPU *c);
+    /* The vCPU is about to execute; called more often than asked for. True: stop here. */
+    bool (*at)(SkeinCPU *c);
+};
+
+#define SKEIN_NEVER UINT64_MAX
+
+/* Before the replay runs; the observer lives on. */
+void skein_observe(const struct skein_observer *observer);
+/* The machine's icount: all vCPUs' together. It tells points of the whole replay apart. */
+uint64_t skein_replay_icount(void);
+
 /* replay_order.c */
 bool skein_replay_edge_met(const struct skein_record *r);
 void skein_replay_give_up(SkeinCPU *c);
 /* Device events until the slice that begins with this TOKEN may follow. */
 void skein_replay_devices(const struct skein_record *token);
+
+/* checkpoint.c: files, as the options ask for. */
+void skein_epochs_begin(void);
+void skein_epochs_end(void);
+
+/* until.c: the replay ends at the checkpoint in this file. */
+bool skein_until_begin(const char *path, Error **errp);
+/* An event of the shard was consumed; c: its vCPU, or NULL. */
+void skein_until_consumed(SkeinCPU *c, uint32_t shard, uint64_t tick);
+/* Between two instructions, all that was consumed is applied: ends the replay when it is there. */
+void skein_until_check(void);
 
 /* verdict.c */
 G_NORETURN void skein_replay_finish(enum skein_verdict verdict);

@@ -78,6 +78,7 @@ void skein_replay_consume(SkeinCPU *c)
     c->unreleased++;
     skein_vm.session->events_done++;
     skein_digest_input(c, r->kind, r->arg, r + 1, r->size_bytes - sizeof(*r), NULL, 0);
+    skein_until_consumed(c, c->id, c->tick);
 }
 
 void skein_replay_run_used_up(SkeinCPU *c, uint8_t kind)
