@@ -145,6 +145,14 @@ static int parse_option(int option, const char *value, struct skein_record_opts 
         return skein_parse_u32(value, UINT32_MAX, &o->chaos) && o->chaos > 0
                    ? 0
                    : bad_value("chaos", value, "a seed, 1 to 4294967295");
+    case OPT_UNTIL:
+        return skein_until_parse(value, &o->until)
+                   ? 0
+                   : bad_value("until", value, "panic, console:TEXT or exit:N");
+    case OPT_REPEAT:
+        return skein_parse_u32(value, 1000000, &o->repeat) && o->repeat > 0
+                   ? 0
+                   : bad_value("repeat", value, "a number of runs");
     case OPT_SCOPE:
         return parse_scope(value, o);
     case OPT_DURABILITY:
@@ -192,5 +200,8 @@ int skein_cmd_record(int argc, char **argv) {
         return skein_fail(SKEIN_EXIT_USAGE, "record: where to? Give -o DIR");
     if (o.guest.kernel == NULL)
         return skein_fail(SKEIN_EXIT_USAGE, "record: which kernel? Give --kernel FILE");
-    return skein_record_run(&o);
+    if (o.repeat > 0 && o.until.kind == SKEIN_UNTIL_NOTHING)
+        return skein_fail(SKEIN_EXIT_USAGE, "record: --repeat until when? Give --until");
+    return o.until.kind != SKEIN_UNTIL_NOTHING ? skein_record_repeat(&o)
+                                               : skein_record_run(&o, NULL);
 }
