@@ -69,6 +69,7 @@ typedef struct SkeinCPU {
     uint8_t run[SKEIN_RECORD_MAX_BYTES];
     uint64_t bytes_since_mark;
 
+    struct SkeinChaos *chaos;         /* record: NULL: nothing is perturbed */
     struct skein_shard_writer writer; /* record */
 
     struct skein_shard_reader reader; /* replay */
@@ -267,7 +268,8 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp); /* th
 void skein_finish(enum skein_end end);
 void skein_fail(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 
-/* control.c: the guest's control port */
+/* control.c: the guest's ports: what the recording shall do; its workload's exit status */
 #define SKEIN_CONTROL_PORT 0x5ce0
+#define SKEIN_EXIT_PORT 0x5ce1
 
 #endif
