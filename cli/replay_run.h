@@ -17,6 +17,7 @@ struct skein_replay_opts {
     bool verbose;      /* QEMU's own messages on stderr */
 
     const struct skein_epoch *epoch; /* NULL: all of it */
+    uint32_t epoch_ms;               /* add a checkpoint so often; 0: none */
     uint32_t instance;               /* of the replays that run at once; 0: the only one */
     int end_fd;                      /* readable: end; 0: at SIGINT and SIGTERM */
     uint64_t *events_done;    /* kept up to date meanwhile, with relaxed stores; may be NULL */
