@@ -36,6 +36,7 @@ static const char record[] =
     "                      byte 2 on that port (exit)\n"
     "      --durability none|segment|block\n"
     "                      what is forced to the disk, and when (segment)\n"
+    "      --epoch SECONDS a checkpoint so often, from which a replay can begin: 2, 0.5\n"
     "      --timeout SECONDS\n"
     "                      end the recording after that long\n"
     "      --huge-pages    the shards in huge pages, where the system offers them\n" QEMU_OPTIONS
@@ -46,6 +47,11 @@ static const char replay[] =
     "\n"
     "Runs the recording again, comparing all the way; shows console, progress and summary.\n"
     "\n"
+    "      --from N|icount=N|slice=N\n"
+    "                      begins at checkpoint N, or at the last one before a position\n"
+    "      --epoch SECONDS adds checkpoints, one so often, to a recording that has none from "
+    "there\n"
+    "                      on\n"
     "      --log cpu=N,start=ICOUNT,end=ICOUNT\n"
     "                      instructions and changed registers of a vCPU instead, up to the end,\n"
     "                      which is not included; --json: a line for each\n" QEMU_OPTIONS

@@ -6,9 +6,9 @@ _skein_options() {
     case $1 in
         record)
             echo -o --output --kernel --initrd --append --smp --memory --cpu --scope --start \
-                --stop --durability --timeout --huge-pages -q --quiet --json "$qemu"
+                --stop --durability --epoch --timeout --huge-pages -q --quiet --json "$qemu"
             ;;
-        replay) echo --log -q --quiet --json "$qemu" ;;
+        replay) echo --from --epoch --log -q --quiet --json "$qemu" ;;
         verify) echo -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
         stats) echo --top --json ;;
