@@ -6,9 +6,11 @@ _skein_options() {
     case $1 in
         record)
             echo -o --output --kernel --initrd --append --smp --memory --cpu --scope --start \
-                --stop --durability --timeout --huge-pages --until --repeat --chaos -q --quiet --json "$qemu"
+                --stop --durability --timeout --huge-pages --until --repeat --chaos -q --quiet \
+                --json "$qemu"
             ;;
-        replay | verify) echo -q --quiet --json "$qemu" ;;
+        replay) echo --log -q --quiet --json "$qemu" ;;
+        verify) echo -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
         stats) echo --top --json ;;
         cat) echo --kind --vcpu --tick --slice --time --limit --bytes --json ;;
@@ -76,6 +78,7 @@ _skein_value() {
         -o | --output) if [[ $2 == timeline ]]; then _skein_files f; else _skein_files d; fi ;;
         --append | --smp | --vcpus | --memory | --cpu | --timeout) COMPREPLY=() ;;
         --repeat | --chaos) COMPREPLY=() ;;
+        --log) _skein_words cpu=0,start= ;;
         --tick | --slice | --time | --limit | --from | --to | --max | --top) COMPREPLY=() ;;
         *) return 1 ;;
     esac
