@@ -45,13 +45,22 @@ static const char replay[] =
     "skein replay [OPTIONS] DIR\n"
     "\n"
     "Runs the recording again, comparing all the way; shows console, progress and summary.\n"
-    "\n" QEMU_OPTIONS "  -q, --quiet         only what is not the same\n" JSON_OPTION;
+    "\n"
+    "      --log cpu=N,start=ICOUNT,end=ICOUNT\n"
+    "                      instructions and changed registers of a vCPU instead, up to the end,\n"
+    "                      which is not included; --json: a line for each\n" QEMU_OPTIONS
+    "  -q, --quiet         only what is not the same\n" JSON_OPTION;
 
 static const char verify[] =
     "skein verify [OPTIONS] DIR…\n"
     "\n"
-    "Runs the recordings again, quietly: one line for each.\n"
-    "\n" QEMU_OPTIONS "  -q, --quiet         only those that are not the same\n"
+    "Runs the recordings again, quietly: one line for each. What stands between two checkpoints, an\n"
+    "epoch, is replayed by itself, and must end as the second one says.\n"
+    "\n"
+    "  -j, --jobs N        so many replays at once; 0: one for each processor (1)\n"
+    "      --resume FILE   keeps results in FILE, and goes on with what is missing there\n"
+    "      --junit FILE    JUnit XML: a suite for each recording, a case for each epoch\n" QEMU_OPTIONS
+    "  -q, --quiet         only those that are not the same; no progress\n"
     "      --json[=FILE]   an array for programs, on stdout or into FILE\n";
 
 static const char info[] = "skein info [OPTIONS] DIR\n"
