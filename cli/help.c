@@ -59,8 +59,14 @@ static const char replay[] =
 static const char verify[] =
     "skein verify [OPTIONS] DIR…\n"
     "\n"
-    "Runs the recordings again, quietly: one line for each.\n"
-    "\n" QEMU_OPTIONS "  -q, --quiet         only those that are not the same\n"
+    "Runs the recordings again, quietly: one line for each. What stands between two checkpoints, "
+    "an\n"
+    "epoch, is replayed by itself, and must end as the second one says.\n"
+    "\n"
+    "  -j, --jobs N        so many replays at once; 0: one for each processor (1)\n"
+    "      --resume FILE   keeps results in FILE, and goes on with what is missing there\n"
+    "      --junit FILE    JUnit XML: a suite for each recording, a case for each "
+    "epoch\n" QEMU_OPTIONS "  -q, --quiet         only those that are not the same; no progress\n"
     "      --json[=FILE]   an array for programs, on stdout or into FILE\n";
 
 static const char info[] = "skein info [OPTIONS] DIR\n"

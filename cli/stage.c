@@ -20,6 +20,7 @@ int skein_stage_open(struct skein_stage *s, const struct skein_session_params *p
         return ret;
     snprintf(s->snapshot, sizeof(s->snapshot), "%s.snapshot", path);
     snprintf(s->console, sizeof(s->console), "%s.console", path);
+    snprintf(s->until, sizeof(s->until), "%s.until", path);
     if (!verbose)
         s->log_fd = memfd_create("skein-qemu-log", MFD_CLOEXEC);
     if (!verbose && (s->log_fd < 0 || fcntl(s->log_fd, F_SETFL, O_APPEND) != 0)) {
@@ -43,6 +44,7 @@ void skein_stage_close(struct skein_stage *s) {
     if (!s->keep) {
         unlink(s->snapshot);
         unlink(s->console);
+        unlink(s->until);
         skein_session_unlink(s->session);
     }
     skein_session_close(s->session);

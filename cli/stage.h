@@ -13,8 +13,9 @@ struct skein_stage {
     struct skein_session *session;
     char snapshot[256];
     char console[256];
-    bool keep;  /* the session and the snapshot stay: skein recover needs them */
-    int log_fd; /* QEMU's stdout and stderr; -1: they are shown */
+    char until[256]; /* a checkpoint's state, where a replay ends */
+    bool keep;       /* the session and the snapshot stay: skein recover needs them */
+    int log_fd;      /* QEMU's stdout and stderr; -1: they are shown */
 };
 
 /* verbose: QEMU's messages go to our stderr as they come. */

@@ -10,7 +10,7 @@ _skein_options() {
                 --json "$qemu"
             ;;
         replay) echo --log -q --quiet --json "$qemu" ;;
-        verify) echo -q --quiet --json "$qemu" ;;
+        verify) echo -j --jobs --resume --junit -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
         stats) echo --top --json ;;
         cat) echo --kind --vcpu --tick --slice --time --limit --bytes --json ;;
@@ -74,11 +74,12 @@ _skein_value() {
                 tlb_flush mark end
             ;;
         --vcpu) _skein_list 0 1 2 3 devices ;;
-        --kernel | --initrd | --qemu | --session | --perfetto | --json) _skein_files f ;;
+        --kernel | --initrd | --qemu | --session | --perfetto | --resume | --junit | --json) _skein_files f ;;
         -o | --output) if [[ $2 == timeline ]]; then _skein_files f; else _skein_files d; fi ;;
         --append | --smp | --vcpus | --memory | --cpu | --timeout) COMPREPLY=() ;;
         --repeat | --chaos) COMPREPLY=() ;;
         --log) _skein_words cpu=0,start= ;;
+        -j | --jobs) COMPREPLY=() ;;
         --tick | --slice | --time | --limit | --from | --to | --max | --top) COMPREPLY=() ;;
         *) return 1 ;;
     esac
