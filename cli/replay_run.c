@@ -1,12 +1,14 @@
 #include "cli/replay_run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/checkpoint_taker.h"
 #include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/console.h"
@@ -38,6 +40,7 @@ struct replay_run {
     struct skein_console console;
     int end_fd; /* readable: end */
     bool interrupted;
+    struct skein_checkpoint_taker taker;
 };
 
 int skein_outcome_exit(enum skein_outcome outcome) {
@@ -138,7 +141,12 @@ static int prepare(struct replay_run *r, struct skein_error *err) {
     const struct skein_feeder_opts opts = {.recording = r->recording,
                                            .session = r->stage.session,
                                            .after = e != NULL ? &e->after : NULL};
-    return ret != 0 ? ret : skein_feeder_start(&opts, &r->feeder, err);
+    if (ret == 0)
+        ret = skein_feeder_start(&opts, &r->feeder, err);
+    if (ret == 0 && r->opts->epoch_ms != 0)
+        ret = skein_checkpoint_taker_start(&r->taker, r->stage.session, r->stage.checkpoint, r->dir,
+                                           &r->result->manifest, e != NULL ? e->from : 0, err);
+    return ret;
 }
 
 static int start_qemu(struct replay_run *r, struct skein_error *err) {
@@ -153,9 +161,11 @@ static int start_qemu(struct replay_run *r, struct skein_error *err) {
     skein_qemu_args_replay(&argv);
     skein_argv_push(&argv, "-object");
     skein_argv_push(&argv,
-                    "skein-replay,id=" SKEIN_OBJECT_ID ",session=%s,snapshot=%s,console=%s%s%s%s",
+                    "skein-replay,id=" SKEIN_OBJECT_ID
+                    ",session=%s,snapshot=%s,console=%s,checkpoints=%s,epoch-ms=%" PRIu32 "%s%s%s",
                     skein_session_name(r->stage.session), r->stage.snapshot, r->stage.console,
-                    until ? ",until=" : "", until ? r->stage.until : "",
+                    r->stage.checkpoint, r->opts->epoch_ms, until ? ",until=" : "",
+                    until ? r->stage.until : "",
                     r->opts->qemu_options != NULL ? r->opts->qemu_options : "");
     const struct skein_child_opts opts = {.argv = argv.v, .output_fd = r->stage.log_fd};
     int ret = skein_child_start(&r->child, &opts, err);
@@ -279,6 +289,7 @@ static void judge(struct replay_run *r) {
 
 static void tidy_up(struct replay_run *r) {
     skein_child_stop(&r->child);
+    skein_checkpoint_taker_stop(&r->taker);
     if (r->feeder != NULL)
         skein_feeder_free(r->feeder);
     skein_console_check_close(&r->check);

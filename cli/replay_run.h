@@ -11,16 +11,17 @@
 #include "pipeline/session.h"
 
 struct skein_replay_opts {
-    const char *qemu;         /* NULL: not chosen */
-    bool qemu_checked;        /* it is the path of one that can replay */
-    bool show;                /* console on stdout, progress on a terminal */
-    bool verbose;             /* QEMU's own messages on stderr */
-    const char *qemu_options; /* more of the replay object's properties, with a comma in front */
+    const char *qemu;  /* NULL: not chosen */
+    bool qemu_checked; /* it is the path of one that can replay */
+    bool show;         /* console on stdout, progress on a terminal */
+    bool verbose;      /* QEMU's own messages on stderr */
 
     const struct skein_epoch *epoch; /* NULL: all of it */
+    uint32_t epoch_ms;               /* add a checkpoint so often; 0: none */
     uint32_t instance;               /* of the replays that run at once; 0: the only one */
     int end_fd;                      /* readable: end; 0: at SIGINT and SIGTERM */
-    uint64_t *events_done; /* kept up to date meanwhile, with relaxed stores; may be NULL */
+    uint64_t *events_done;    /* kept up to date meanwhile, with relaxed stores; may be NULL */
+    const char *qemu_options; /* more of the replay object's properties, with a comma in front */
 };
 
 enum skein_outcome {
