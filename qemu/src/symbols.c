@@ -77,7 +77,7 @@ bool skein_symbols_write(const char *path, char *message, size_t size)
     hints_from_entry(&hints);
     rc = skein_kernel_find(&physical, &hints, &kernel, &error);
     if (rc == 0) {
-        rc = skein_symbol_elf_write(&kernel, NULL, 0, path, &error);
+        rc = skein_symbol_elf_write(&kernel, path, &error);
         skein_kernel_describe(&kernel, message, size);
         skein_kernel_free(&kernel);
     }
