@@ -13,15 +13,25 @@ void skein_verify_report_line(FILE *out, const struct skein_verify_recording *re
 }
 
 void skein_verify_report_errors(const struct skein_verify_recording *rec) {
+    const struct skein_verify_case *first = NULL;
+    size_t count = 0;
     for (size_t i = 0; i < rec->case_count; i++) {
         const struct skein_verify_case *c = &rec->cases[i];
         if (!c->done || c->outcome != SKEIN_OUTCOME_UNREADABLE)
             continue;
-        if (rec->case_count == 1)
-            skein_fail(SKEIN_EXIT_USAGE, "%s", c->error.text);
-        else
-            skein_fail(SKEIN_EXIT_USAGE, "%s: %s: %s", rec->dir, c->name, c->error.text);
+        first = first != NULL ? first : c;
+        count++;
     }
+    if (first == NULL)
+        return;
+    char more[40] = "";
+    if (count > 1)
+        snprintf(more, sizeof(more), " (and %zu more)", count - 1);
+    if (rec->case_count == 1)
+        skein_fail(SKEIN_EXIT_USAGE, "%s", first->error.text);
+    else
+        skein_fail(SKEIN_EXIT_USAGE, "%s: %s: %s%s", rec->dir, first->name, first->error.text,
+                   more);
 }
 
 static void json_case(struct skein_json *j, const struct skein_verify_case *c) {
