@@ -5,7 +5,7 @@ _skein_options() {
     local qemu='--qemu --verbose'
     case $1 in
         record)
-            echo -o --output --kernel --initrd --append --smp --memory --cpu --scope --start \
+            echo -o --output --attach --print-args --kernel --initrd --append --smp --memory --cpu --scope --start \
                 --stop --durability --timeout --huge-pages -q --quiet --json "$qemu"
             ;;
         replay | verify) echo -q --quiet --json "$qemu" ;;
@@ -14,6 +14,7 @@ _skein_options() {
         cat) echo --kind --vcpu --tick --slice --time --limit --bytes --json ;;
         export) echo --perfetto --from --to --json ;;
         timeline) echo -o --from --to --max --json ;;
+        collect) echo --fd -o --output --machine --cpu --memory --smp --qemu-version ;;
         recover) echo -o --output --session -q --quiet --json ;;
         doctor) echo --vcpus --memory --qemu --json ;;
     esac
@@ -71,9 +72,9 @@ _skein_value() {
                 tlb_flush mark end
             ;;
         --vcpu) _skein_list 0 1 2 3 devices ;;
-        --kernel | --initrd | --qemu | --session | --perfetto | --json) _skein_files f ;;
+        --kernel | --initrd | --attach | --qemu | --session | --perfetto | --json) _skein_files f ;;
         -o | --output) if [[ $2 == timeline ]]; then _skein_files f; else _skein_files d; fi ;;
-        --append | --smp | --vcpus | --memory | --cpu | --timeout) COMPREPLY=() ;;
+        --append | --smp | --vcpus | --memory | --cpu | --timeout | --fd | --machine | --qemu-version) COMPREPLY=() ;;
         --tick | --slice | --time | --limit | --from | --to | --max | --top) COMPREPLY=() ;;
         *) return 1 ;;
     esac
@@ -81,7 +82,7 @@ _skein_value() {
 
 _skein() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} option='' i
-    local verbs='record replay verify info stats ls cat diff export timeline recover doctor'
+    local verbs='record replay verify info stats ls cat diff export timeline collect recover doctor'
     verbs+=' completion help version'
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
