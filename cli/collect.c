@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "cli/json.h"
 #include "cli/record.h"
@@ -150,5 +151,11 @@ int skein_cmd_collect(int argc, char **argv) {
         return skein_fail(SKEIN_EXIT_USAGE,
                           "collect: QEMU starts it, for rr_record in its monitor");
     fcntl(o.vm_fd, F_SETFD, FD_CLOEXEC);
+    if (access(o.dir, F_OK) == 0) {
+        char why[PATH_MAX + 64];
+        snprintf(why, sizeof(why), "%s exists already: choose another name", o.dir);
+        skein_collect_tell_error(o.vm_fd, why);
+        return SKEIN_EXIT_USAGE;
+    }
     return skein_record_run(&o);
 }

@@ -48,7 +48,11 @@ static const char replay[] =
     "skein replay [OPTIONS] DIR\n"
     "\n"
     "Runs the recording again, comparing all the way; shows console, progress and summary.\n"
-    "\n" QEMU_OPTIONS "  -q, --quiet         only what is not the same\n" JSON_OPTION;
+    "\n"
+    "      --log cpu=N,start=ICOUNT,end=ICOUNT\n"
+    "                      instructions and changed registers of a vCPU instead, up to the end,\n"
+    "                      which is not included; --json: a line for each\n" QEMU_OPTIONS
+    "  -q, --quiet         only what is not the same\n" JSON_OPTION;
 
 static const char verify[] =
     "skein verify [OPTIONS] DIR…\n"

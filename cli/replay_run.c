@@ -126,8 +126,10 @@ static int start_qemu(struct replay_run *r, struct skein_error *err) {
     skein_qemu_args_machine(&argv, r->qemu, &machine);
     skein_qemu_args_replay(&argv);
     skein_argv_push(&argv, "-object");
-    skein_argv_push(&argv, "skein-replay,id=" SKEIN_OBJECT_ID ",session=%s,snapshot=%s,console=%s",
-                    skein_session_name(r->stage.session), r->stage.snapshot, r->stage.console);
+    skein_argv_push(&argv,
+                    "skein-replay,id=" SKEIN_OBJECT_ID ",session=%s,snapshot=%s,console=%s%s",
+                    skein_session_name(r->stage.session), r->stage.snapshot, r->stage.console,
+                    r->opts->qemu_options != NULL ? r->opts->qemu_options : "");
     const struct skein_child_opts opts = {.argv = argv.v, .output_fd = r->stage.log_fd};
     int ret = skein_child_start(&r->child, &opts, err);
     skein_argv_free(&argv);

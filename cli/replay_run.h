@@ -10,9 +10,10 @@
 #include "pipeline/session.h"
 
 struct skein_replay_opts {
-    const char *qemu; /* NULL: not chosen */
-    bool show;        /* console on stdout, progress on a terminal */
-    bool verbose;     /* QEMU's own messages on stderr */
+    const char *qemu;         /* NULL: not chosen */
+    bool show;                /* console on stdout, progress on a terminal */
+    bool verbose;             /* QEMU's own messages on stderr */
+    const char *qemu_options; /* more of the replay object's properties, with a comma in front */
 };
 
 enum skein_outcome {

@@ -8,7 +8,8 @@ _skein_options() {
             echo -o --output --attach --print-args --kernel --initrd --append --smp --memory --cpu --scope --start \
                 --stop --durability --timeout --huge-pages -q --quiet --json "$qemu"
             ;;
-        replay | verify) echo -q --quiet --json "$qemu" ;;
+        replay) echo --log -q --quiet --json "$qemu" ;;
+        verify) echo -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
         stats) echo --top --json ;;
         cat) echo --kind --vcpu --tick --slice --time --limit --bytes --json ;;
@@ -75,6 +76,7 @@ _skein_value() {
         --kernel | --initrd | --attach | --qemu | --session | --perfetto | --json) _skein_files f ;;
         -o | --output) if [[ $2 == timeline ]]; then _skein_files f; else _skein_files d; fi ;;
         --append | --smp | --vcpus | --memory | --cpu | --timeout | --fd | --machine | --qemu-version) COMPREPLY=() ;;
+        --log) _skein_words cpu=0,start= ;;
         --tick | --slice | --time | --limit | --from | --to | --max | --top) COMPREPLY=() ;;
         *) return 1 ;;
     esac

@@ -33,6 +33,7 @@ struct SkeinSession {
     Notifier shutdown;
     VMChangeStateEntry *vm_state;
     MemoryRegion control_port;
+    MemoryRegion exit_port;
 };
 
 struct property {
@@ -173,23 +174,16 @@ static void watch_peer(IOHandler *gone)
 }
 
 /* Nobody reads the shards any more: the VM goes on without being recorded. */
-static void give_up(void *opaque)
+static void give_up(void *only_if)
 {
-    if (the_session) {
+    if (the_session && (!only_if || *(const bool *)only_if)) {
         object_unparent(OBJECT(the_session));
-    }
-}
-
-static void give_up_if_lost(void *opaque)
-{
-    if (skein_vm.lost) {
-        give_up(opaque);
     }
 }
 
 void skein_control_lost(void)
 {
-    aio_bh_schedule_oneshot(qemu_get_aio_context(), give_up_if_lost, NULL);
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), give_up, &skein_vm.lost);
 }
 
 bool skein_control_busy(void)
@@ -244,9 +238,18 @@ static const MemoryRegionOps control_ops = {
     .impl = {.min_access_size = 1, .max_access_size = 1},
 };
 
+static void add_ports(SkeinSession *s)
+{
+    if (by_guest(s->options.start) || by_guest(s->options.stop)) {
+        memory_region_init_io(&s->control_port, OBJECT(s), &control_ops, s, "skein-control", 1);
+        memory_region_add_subregion(get_system_io(), SKEIN_CONTROL_PORT, &s->control_port);
+    }
+    skein_exit_port_add(&s->exit_port, OBJECT(s));
+}
+
 /*
- * The machine exists: what is wrong with it is said before the guest runs. at_once: its state counts
- * already, running or not.
+ * The machine exists: what is wrong with it is said before the guest runs. at_once: its state
+ * counts already, running or not.
  */
 static bool prepare(SkeinSession *s, bool at_once, Error **errp)
 {
@@ -260,10 +263,7 @@ static bool prepare(SkeinSession *s, bool at_once, Error **errp)
         qemu_register_resettable(OBJECT(s));
         s->resettable = true;
         watch_peer(give_up);
-    }
-    if (!skein_replaying && (by_guest(s->options.start) || by_guest(s->options.stop))) {
-        memory_region_init_io(&s->control_port, OBJECT(s), &control_ops, s, "skein-control", 1);
-        memory_region_add_subregion(get_system_io(), SKEIN_CONTROL_PORT, &s->control_port);
+        add_ports(s);
     }
     if (by_guest(s->options.start)) {
         return true;
@@ -347,6 +347,9 @@ static void finalize(Object *obj)
         }
         if (s->control_port.container) {
             memory_region_del_subregion(get_system_io(), &s->control_port);
+        }
+        if (s->exit_port.container) {
+            memory_region_del_subregion(get_system_io(), &s->exit_port);
         }
         skein_session_unmap();
         skein_vm.options = NULL;

@@ -1,178 +1,132 @@
 /*
- * What a replay must know of the machine, and whether the machine can be recorded. A VM that
- * `skein record` starts always can; one that was started by hand is told all that it lacks.
+ * The vCPUs, as QEMU's migration streams have them, and what moves the memory map. Other devices
+ * need none: their inputs to the kernel are in the log.
  */
-#include "accel/tcg/skein/state.h"
+#include "accel/tcg/skein/section.h"
 
-#include "hw/boards.h"
-#include "hw/i386/apic_internal.h"
-#include "hw/i386/pc.h"
-#include "net/net.h"
-#include "net/vhost_net.h"
+#include "hw/qdev-core.h"
+#include "io/channel-buffer.h"
+#include "migration/qemu-file.h"
+#include "migration/vmstate.h"
 #include "qapi/error.h"
-#include "qapi/qapi-visit-common.h"
-#include "system/cpu-timers.h"
-#include "system/runstate.h"
-#include "system/tcg.h"
 
-#define CPU_SUFFIX "-x86_64-cpu"
-#define NICS_MAX 64
-
-/* Objects that change guest RAM unseen, or whose memory is no RAM of the machine's. */
-static const struct {
-    const char *pattern; /* of their type's name */
-    const char *remedy;
-} unwanted[] = {
-    {"iothread", "no iothreads"},
-    {"*VGA*", "-vga none"},
-    {"*vga*", "-vga none"},
-    {"qxl*", "-vga none"},
-    {"virtio-gpu*", "-vga none"},
-    {"*-display", "-vga none"},
-    {"vhost-*", "no vhost devices"},
-    {"vfio-*", "no host devices"},
-    {"ivshmem*", "no shared memory"},
-    {"virtio-balloon*", "no balloon"},
-    {"virtio-mem*", "no hot-plugged RAM"},
-    {"virtio-pmem*", "no hot-plugged RAM"},
-    {"pc-dimm", "no hot-plugged RAM"},
-    {"nvdimm", "no hot-plugged RAM"},
-    {"*ahci*", "no AHCI (sata=off in -machine)"},
-    {"cfi.pflash01", "no flash memory"},
-};
-
-/* One more remedy, unless it is known. */
-static void want(GString *wants, const char *remedy)
+/* What moves the memory map: the host bridge, on either machine type. */
+static DeviceState *host_bridge(const char **name)
 {
-    if (!strstr(wants->str, remedy)) {
-        g_string_append_printf(wants, "%s%s", wants->len ? "; " : "", remedy);
-    }
-}
+    static const char *const types[] = {"i440FX", "mch"};
 
-static int look_at_object(Object *obj, void *opaque)
-{
-    const char *type = object_get_typename(obj);
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        Object *found = object_resolve_path_type("", types[i], NULL);
 
-    for (size_t i = 0; i < ARRAY_SIZE(unwanted); i++) {
-        if (g_pattern_match_simple(unwanted[i].pattern, type)) {
-            want(opaque, unwanted[i].remedy);
+        if (found) {
+            *name = types[i];
+            return DEVICE(found);
         }
     }
-    return 0;
+    return NULL;
 }
 
-static void look_at_nics(GString *wants)
+static GByteArray *vmstate_of(const VMStateDescription *vmsd, void *opaque)
 {
-    NetClientState *nics[NICS_MAX];
-    int n = qemu_find_net_clients_except(NULL, nics, NET_CLIENT_DRIVER_NIC, NICS_MAX);
+    QIOChannelBuffer *buffer = qio_channel_buffer_new(1 << 16);
+    QEMUFile *qf = qemu_file_new_output(QIO_CHANNEL(buffer));
+    GByteArray *bytes = g_byte_array_new();
 
-    for (int i = 0; i < MIN(n, NICS_MAX); i++) {
-        if (get_vhost_net(nics[i])) {
-            want(wants, "vhost=off for network devices");
-        }
-    }
+    vmstate_save_state(qf, vmsd, opaque, NULL);
+    qemu_fflush(qf);
+    g_byte_array_append(bytes, buffer->data, buffer->usage);
+    qemu_fclose(qf);
+    object_unref(OBJECT(buffer));
+    return bytes;
 }
 
-/* A replay is given the number of vCPUs and the size of RAM, and nothing about their places. */
-static void look_at_layout(const MachineState *m, GString *wants)
+static void put_vmstate(FILE *f, uint32_t type, const char *name, const void *prefix,
+                        size_t prefix_bytes, const VMStateDescription *vmsd, void *opaque)
 {
-    const CpuTopology *t = &m->smp;
-    bool sockets = MACHINE_GET_CLASS(m)->smp_props.prefer_sockets;
+    g_autoptr(GByteArray) state = vmstate_of(vmsd, opaque);
 
-    if ((sockets ? t->sockets : t->cores) != t->cpus || t->max_cpus != t->cpus) {
-        want(wants, "-smp with a number of vCPUs and nothing else");
-    }
-    if (m->maxram_size != m->ram_size || m->ram_slots ||
-        (m->numa_state && m->numa_state->num_nodes)) {
-        want(wants, "-m with a size and nothing else, and no -numa");
-    }
-    if (qemu_ram_is_shared(m->ram->ram_block) || m->ram->ram_block->fd >= 0) {
-        want(wants, "RAM that is no file and not shared");
-    }
+    skein_section_put(f, type, name, prefix, prefix_bytes, state->data, state->len);
 }
 
-static void look_at_cpu(GString *wants)
+void skein_machine_save(FILE *f)
 {
-    X86CPU *cpu = X86_CPU(first_cpu);
+    const char *name = "";
+    DeviceState *bridge = host_bridge(&name);
+    CPUState *cpu;
 
-    if (cpu->env.features[FEAT_8000_0001_ECX] & CPUID_EXT3_SVM) {
-        want(wants, "-svm in -cpu");
+    CPU_FOREACH(cpu) {
+        SkeinCPU *c = &skein_vm.cpus[cpu->cpu_index];
+        /* A vCPU that left HLT and has not logged it yet is in HLT, as the log has it. */
+        uint64_t halted = cpu->halted || c->halted || c->woke;
+
+        put_vmstate(f, SKEIN_SECTION_CPU, "", &halted, sizeof(halted), &vmstate_x86_cpu,
+                    X86_CPU(cpu));
     }
-    if (cpu->apic_state && (APIC_COMMON(cpu->apic_state)->vapic_control & VAPIC_ENABLE_MASK)) {
-        want(wants, "-global apic-common.vapic=off");
-    }
+    put_vmstate(f, SKEIN_SECTION_DEV, name, NULL, 0, DEVICE_GET_CLASS(bridge)->vmsd, bridge);
 }
 
-static void look_at_machine(GString *wants)
+bool skein_machine_supported(void)
 {
-    MachineState *m = MACHINE(qdev_get_machine());
+    const char *name;
 
-    if (!object_dynamic_cast(OBJECT(m), TYPE_PC_MACHINE)) {
-        want(wants, "-machine pc or q35");
-        return;
-    }
-    if (x86_machine_is_smm_enabled(X86_MACHINE(m))) {
-        want(wants, "smm=off in -machine");
-    }
-    if (PC_MACHINE(m)->vmport != ON_OFF_AUTO_OFF) {
-        want(wants, "vmport=off in -machine");
-    }
-    look_at_layout(m, wants);
+    return host_bridge(&name) != NULL;
 }
 
-bool skein_machine_fits(Error **errp)
+static bool get_vmstate(FILE *f, size_t bytes, const VMStateDescription *vmsd, void *opaque,
+                        Error **errp)
 {
-    g_autoptr(GString) wants = g_string_new(NULL);
+    QIOChannelBuffer *buffer = qio_channel_buffer_new(bytes);
+    QEMUFile *qf;
+    int ret = -EIO;
 
-    if (!tcg_enabled() || icount_enabled() || !qemu_tcg_mttcg_enabled()) {
-        want(wants, "-accel tcg,thread=multi without -icount");
+    if (skein_section_get(f, buffer->data, bytes)) {
+        buffer->usage = bytes;
+        qf = qemu_file_new_input(QIO_CHANNEL(buffer));
+        ret = vmstate_load_state(qf, vmsd, opaque, vmsd->version_id);
+        qemu_fclose(qf);
     }
-    look_at_machine(wants);
-    look_at_cpu(wants);
-    look_at_nics(wants);
-    object_child_foreach_recursive(object_get_root(), look_at_object, wants);
-    if (wants->len) {
-        error_setg(errp, "this VM cannot be recorded: it needs %s (see skein record --print-args)",
-                   wants->str);
+    object_unref(OBJECT(buffer));
+    if (ret < 0) {
+        error_setg(errp, "the snapshot's %s does not fit this machine", vmsd->name);
+    }
+    return ret >= 0;
+}
+
+static bool load_cpu(FILE *f, const struct skein_section *s, CPUState **cpu, Error **errp)
+{
+    uint64_t halted;
+
+    if (!*cpu || s->bytes < sizeof(halted) || !skein_section_get(f, &halted, sizeof(halted)) ||
+        !get_vmstate(f, s->bytes - sizeof(halted), &vmstate_x86_cpu, X86_CPU(*cpu), errp)) {
         return false;
     }
-    if (runstate_check(RUN_STATE_INMIGRATE) || runstate_needs_reset()) {
-        error_setg(errp, "the VM is in state %s: there is nothing to record",
-                   RunState_str(runstate_get()));
-        return false;
-    }
+    (*cpu)->halted = halted;
+    *cpu = CPU_NEXT(*cpu);
     return true;
 }
 
-/* The type by its full name, so that an alias that moves does not move recordings. */
-char *skein_machine_type(void)
+/* Loading makes the memory map anew, which is slow: only when it is another. */
+static bool load_device(FILE *f, const struct skein_section *s, DeviceState *device, Error **errp)
 {
-    MachineState *m = MACHINE(qdev_get_machine());
-    const char *name = MACHINE_GET_CLASS(m)->name;
+    const VMStateDescription *vmsd = DEVICE_GET_CLASS(device)->vmsd;
+    g_autoptr(GByteArray) now = vmstate_of(vmsd, device);
+    g_autofree uint8_t *bytes = g_try_malloc(s->bytes);
+    off_t at = ftello(f);
+    bool same = bytes && now->len == s->bytes && skein_section_get(f, bytes, s->bytes) &&
+                memcmp(bytes, now->data, s->bytes) == 0;
 
-    if (!object_dynamic_cast(OBJECT(m), TYPE_PC_MACHINE)) {
-        return g_strdup(name);
-    }
-    return g_strdup_printf("%s,smm=off,vmport=off,max-ram-below-4g=%" PRIu64, name,
-                           PC_MACHINE(m)->max_ram_below_4g);
+    return same || (fseeko(f, at, SEEK_SET) == 0 && get_vmstate(f, s->bytes, vmsd, device, errp));
 }
 
-/* QEMU keeps no text of -cpu: the last one on the command line counts. */
-char *skein_machine_cpu(void)
+bool skein_machine_load(FILE *f, const struct skein_section *s, const char *name, CPUState **cpu,
+                        Error **errp)
 {
-    g_autofree char *args = NULL;
-    const char *type = object_get_typename(OBJECT(first_cpu)), *cpu = NULL;
-    gsize len = 0;
+    const char *bridge_name = "";
+    DeviceState *bridge;
 
-    if (g_file_get_contents("/proc/self/cmdline", &args, &len, NULL)) {
-        for (const char *at = args, *next; at < args + len; at = next) {
-            next = at + strlen(at) + 1;
-            if ((!strcmp(at, "-cpu") || !strcmp(at, "--cpu")) && next < args + len) {
-                cpu = next;
-            }
-        }
+    if (s->type == SKEIN_SECTION_CPU) {
+        return load_cpu(f, s, cpu, errp);
     }
-    return cpu                                  ? g_strdup(cpu)
-           : g_str_has_suffix(type, CPU_SUFFIX) ? g_strndup(type, strlen(type) - strlen(CPU_SUFFIX))
-                                                : g_strdup(type);
+    bridge = host_bridge(&bridge_name);
+    return bridge && !strcmp(name, bridge_name) && load_device(f, s, bridge, errp);
 }

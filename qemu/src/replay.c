@@ -9,7 +9,7 @@
 
 bool skein_replaying;
 
-static const struct skein_observer *observers[4];
+static const struct skein_observer *observers[8];
 
 void skein_observe(const struct skein_observer *observer)
 {
@@ -104,6 +104,7 @@ void skein_replay_mem(const struct skein_record *r)
     }
     memcpy(qemu_map_ram_ptr(NULL, ram), p + 2, r->arg);
     tb_invalidate_phys_range(ram, ram + r->arg - 1);
+    skein_changes_note(ram, r->arg);
 }
 
 static void check_slice(SkeinCPU *c, const struct skein_record *r)
@@ -117,9 +118,11 @@ static void check_slice(SkeinCPU *c, const struct skein_record *r)
     }
 }
 
+/* Its digest was compared. */
 static void begin_slice(SkeinCPU *c)
 {
     skein_replay_consume(c);
+    skein_replay_good(c);
     c->stop = SKEIN_STOP_UNKNOWN;
     c->slices++;
     skein_vm.session->slices++;
@@ -169,6 +172,12 @@ static void end_of_shard(SkeinCPU *c, const struct skein_record *r)
     c->ended = true;
 }
 
+void skein_replay_good(SkeinCPU *c)
+{
+    c->good_tick = c->tick;
+    c->good_icount = skein_icount(c);
+}
+
 /* An event that says where the vCPU stands, and its digest there. */
 static void check_digest(SkeinCPU *c, const struct skein_record *r, const char *what)
 {
@@ -210,6 +219,7 @@ static bool due(SkeinCPU *c, const struct skein_record *r)
         }
         check_digest(c, r, "digest at an interrupt");
         skein_replay_consume(c);
+        skein_replay_good(c);
         skein_interrupt_apply(c, r->arg);
         return true;
     case SKEIN_MEM:
@@ -240,6 +250,7 @@ static bool due(SkeinCPU *c, const struct skein_record *r)
         }
         check_digest(c, r, "digest of the vCPU");
         skein_replay_consume(c);
+        skein_replay_good(c);
         return true;
     case SKEIN_END:
         end_of_shard(c, r);
@@ -264,6 +275,7 @@ static bool pump(SkeinCPU *c, bool *stopped)
             skein_kernel_exit(c);
             c->stop = SKEIN_STOP_UNKNOWN;
         }
+        skein_until_check();
         if (c->in_kernel && !c->halted) {
             uint64_t limit = free_until(c);
 
