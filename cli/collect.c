@@ -157,5 +157,5 @@ int skein_cmd_collect(int argc, char **argv) {
         skein_collect_tell_error(o.vm_fd, why);
         return SKEIN_EXIT_USAGE;
     }
-    return skein_record_run(&o);
+    return skein_record_run(&o, NULL);
 }

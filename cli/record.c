@@ -193,6 +193,9 @@ static int record_attached(struct skein_record_opts *o) {
                                             "kernel, initrd, command line or QEMU arguments");
     if (o->start.when == SKEIN_WHEN_CONSOLE)
         return bad_value("start", o->start.word, "guest, or nothing, with --attach");
+    if (o->until.kind != SKEIN_UNTIL_NOTHING || o->repeat > 0)
+        return skein_fail(SKEIN_EXIT_USAGE,
+                          "record: --until and --repeat start guests of their own: no --attach");
     struct skein_attached vm;
     struct skein_error err = {0};
     if (skein_attach_open(o->attach, &vm, &err) != 0)
@@ -204,7 +207,7 @@ static int record_attached(struct skein_record_opts *o) {
         .machine = vm.machine, .cpu = vm.cpu, .memory_bytes = vm.memory_bytes, .vcpus = vm.vcpus};
     if (o->start.when == SKEIN_WHEN_EDGE)
         o->start.word = "attach";
-    return skein_record_run(o);
+    return skein_record_run(o, NULL);
 }
 
 int skein_cmd_record(int argc, char **argv) {
