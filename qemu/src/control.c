@@ -326,7 +326,8 @@ static bool can_be_deleted(UserCreatable *uc)
     return !skein_replaying;
 }
 
-static void finalize(Object *obj)
+/* Not left to finalize(): the ports, while the guest can reach them, hold the object. */
+static void unparent(Object *obj)
 {
     SkeinSession *s = SKEIN(obj);
 
@@ -355,6 +356,10 @@ static void finalize(Object *obj)
         skein_vm.options = NULL;
         the_session = NULL;
     }
+}
+
+static void finalize(Object *obj)
+{
     for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
         g_free(*string_of(obj, &strings[i]));
     }
@@ -365,6 +370,7 @@ static void class_init(ObjectClass *oc, void *data)
     UserCreatableClass *ucc = USER_CREATABLE_CLASS(oc);
     ResettableClass *rc = RESETTABLE_CLASS(oc);
 
+    oc->unparent = unparent;
     rc->get_state = reset_state;
     rc->phases.enter = on_reset;
     ucc->complete = complete;
