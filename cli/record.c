@@ -20,6 +20,7 @@ enum opt {
     OPT_START,
     OPT_STOP,
     OPT_DURABILITY,
+    OPT_EPOCH,
     OPT_TIMEOUT,
     OPT_HUGE_PAGES,
     OPT_UNTIL,
@@ -44,6 +45,7 @@ static const struct option options[] = {
     {"start", required_argument, NULL, OPT_START},
     {"stop", required_argument, NULL, OPT_STOP},
     {"durability", required_argument, NULL, OPT_DURABILITY},
+    {"epoch", required_argument, NULL, OPT_EPOCH},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"huge-pages", no_argument, NULL, OPT_HUGE_PAGES},
     {"until", required_argument, NULL, OPT_UNTIL},
@@ -168,6 +170,10 @@ static int parse_option(int option, const char *value, struct skein_record_opts 
         return parse_scope(value, o);
     case OPT_DURABILITY:
         return parse_durability(value, o);
+    case OPT_EPOCH:
+        return skein_parse_seconds(value, &o->epoch_ms)
+                   ? 0
+                   : bad_value("epoch", value, "seconds, like 2 or 0.5");
     case OPT_START:
         return parse_trigger(value, "boot", &o->start)
                    ? 0

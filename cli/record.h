@@ -37,6 +37,7 @@ struct skein_record_opts {
     struct skein_trigger start;
     struct skein_trigger stop;
     enum skein_durability durability;
+    uint32_t epoch_ms;  /* a checkpoint so often; 0: none */
     uint32_t timeout_s; /* 0: none */
     uint32_t chaos;     /* seed; 0: none */
     uint32_t repeat;    /* runs at most, until the failure comes; 0: not said */

@@ -9,12 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/checkpoint_taker.h"
 #include "cli/collect.h"
 #include "cli/qemu_probe.h"
 #include "cli/qemu_refuse.h"
 #include "cli/record_describe.h"
 #include "cli/record_dir.h"
 #include "cli/record_loop.h"
+#include "cli/record_object.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 #include "cli/tsc_gauge.h"
@@ -40,6 +42,7 @@ struct record_run {
     bool packing;
     int packed;
     struct skein_error pack_error;
+    struct skein_checkpoint_taker taker;
 };
 
 static int check_readable(const char *what, const char *path, struct skein_error *err) {
@@ -85,6 +88,11 @@ static void *pack(void *opaque) {
         r->packed = skein_manifest_write(r->dir, &r->manifest, &r->pack_error);
     if (r->packed == 0)
         unlink(r->stage.snapshot);
+    struct skein_error err;
+    if (r->packed == 0 && r->opts->epoch_ms != 0 &&
+        skein_checkpoint_taker_start(&r->taker, r->stage.session, r->stage.checkpoint, r->dir,
+                                     &r->manifest, 0, &err) != 0)
+        skein_fail(0, "there are no checkpoints: %s", err.text);
     return NULL;
 }
 
@@ -97,40 +105,8 @@ static void start_packing(struct record_run *r) {
 /* Most of the recordings that are to catch a failure are thrown away: no work for them. */
 static void on_running(void *opaque) {
     struct record_run *r = opaque;
-    if (r->opts->until.kind == SKEIN_UNTIL_NOTHING)
+    if (r->opts->until.kind == SKEIN_UNTIL_NOTHING || r->opts->epoch_ms != 0)
         start_packing(r);
-}
-
-/* Whether the guest's control port ends the recording. */
-static const char *stop_word(const struct skein_record_opts *o) {
-    return o->stop.when == SKEIN_WHEN_GUEST ? "guest" : "host";
-}
-
-static const char *start_word(const struct skein_record_opts *o) {
-    return o->start.when == SKEIN_WHEN_GUEST ? "guest" : "now";
-}
-
-/* QMP's way to say what push_recorder() says. */
-static void format_add_object(struct record_run *r) {
-    snprintf(r->add_object, sizeof(r->add_object),
-             "{\"execute\":\"object-add\",\"arguments\":{\"qom-type\":\"skein-record\","
-             "\"id\":\"" SKEIN_OBJECT_ID "\",\"session\":\"%s\","
-             "\"start\":\"%s\",\"stop\":\"%s\",\"snapshot\":\"%s\",\"console\":\"%s\","
-             "\"chaos\":%" PRIu32 "}}",
-             skein_session_name(r->stage.session), start_word(r->opts), stop_word(r->opts),
-             r->stage.snapshot, r->stage.console, r->opts->chaos);
-}
-
-static void push_recorder(struct record_run *r, struct skein_argv *argv) {
-    const struct skein_record_opts *o = r->opts;
-    if (o->start.when == SKEIN_WHEN_CONSOLE)
-        return; /* comes by QMP, when the text has been seen */
-    skein_argv_push(argv, "-object");
-    skein_argv_push(argv,
-                    "skein-record,id=" SKEIN_OBJECT_ID
-                    ",session=%s,start=%s,stop=%s,snapshot=%s,console=%s,chaos=%" PRIu32,
-                    skein_session_name(r->stage.session), start_word(o), stop_word(o),
-                    r->stage.snapshot, r->stage.console, o->chaos);
 }
 
 /* A VM that runs already: QEMU is told where the session is. */
@@ -152,7 +128,8 @@ static int start_qemu(struct record_run *r, struct skein_error *err) {
     struct skein_argv argv = {0};
     skein_qemu_args_machine(&argv, r->qemu, &r->opts->machine);
     skein_qemu_args_record(&argv, &r->opts->guest, sockets.theirs[0], sockets.theirs[1]);
-    push_recorder(r, &argv);
+    if (r->opts->start.when != SKEIN_WHEN_CONSOLE) /* else by QMP, when the text has been seen */
+        skein_record_object_args(r->opts, &r->stage, &argv);
     for (char *const *extra = r->opts->extra; *extra != NULL; extra++)
         skein_argv_push(&argv, "%s", *extra);
     ret = skein_vm_start(&r->vm, &sockets, argv.v, r->stage.log_fd, err);
@@ -189,7 +166,7 @@ static int start_everything(struct record_run *r, struct skein_error *err) {
     if (ret != 0)
         return ret;
     r->manifest.digest_interval = skein_session_header(r->stage.session)->digest_interval;
-    format_add_object(r);
+    skein_record_object_qmp(r->opts, &r->stage, r->add_object, sizeof(r->add_object));
     const struct skein_collector_opts opts = {
         .session = r->stage.session, .dir = r->dir, .durability = r->opts->durability};
     ret = skein_collector_start(&opts, &r->collector, err);
@@ -249,6 +226,7 @@ static int finish(struct record_run *r, struct skein_error *err) {
         start_packing(r);
     if (r->packing)
         pthread_join(r->packer, NULL);
+    skein_checkpoint_taker_stop(&r->taker);
     struct skein_collector_status *status = calloc(1, sizeof(*status));
     if (status == NULL)
         return skein_error_set(err, -ENOMEM, "out of memory");

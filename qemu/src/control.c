@@ -247,10 +247,7 @@ static void add_ports(SkeinSession *s)
     skein_exit_port_add(&s->exit_port, OBJECT(s));
 }
 
-/*
- * The machine exists: what is wrong with it is said before the guest runs. at_once: its state
- * counts already, running or not.
- */
+/* What is wrong with the machine is said before the guest runs. at_once: it may have run. */
 static bool prepare(SkeinSession *s, bool at_once, Error **errp)
 {
     if (!skein_session_fits_machine(errp)) {
