@@ -45,7 +45,10 @@ static const char replay[] =
     "skein replay [OPTIONS] DIR\n"
     "\n"
     "Runs the recording again, comparing all the way; shows console, progress and summary.\n"
-    "\n" QEMU_OPTIONS "  -q, --quiet         only what is not the same\n" JSON_OPTION;
+    "\n"
+    "      --gdb[=PORT]    waits for gdb, which steps and continues it in both directions, on that\n"
+    "                      port of 127.0.0.1 (a free one); says what to type\n" QEMU_OPTIONS
+    "  -q, --quiet         only what is not the same\n" JSON_OPTION;
 
 static const char verify[] =
     "skein verify [OPTIONS] DIR…\n"

@@ -10,6 +10,7 @@
 #include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/console.h"
+#include "cli/gdb.h"
 #include "cli/progress.h"
 #include "cli/qemu_args.h"
 #include "cli/qemu_probe.h"
@@ -31,6 +32,8 @@ struct replay_run {
     struct skein_stage stage;
     struct skein_feeder *feeder;
     struct skein_child child;
+    struct skein_gdb gdb;
+    bool announced;
     struct skein_console_check check;
     struct skein_progress progress;
     struct skein_console console;
@@ -41,6 +44,7 @@ struct replay_run {
 int skein_outcome_exit(enum skein_outcome outcome) {
     switch (outcome) {
     case SKEIN_OUTCOME_SAME:
+    case SKEIN_OUTCOME_LEFT:
         return SKEIN_EXIT_OK;
     case SKEIN_OUTCOME_INCOMPLETE:
         return SKEIN_EXIT_INCOMPLETE;
@@ -56,8 +60,8 @@ int skein_outcome_exit(enum skein_outcome outcome) {
 }
 
 const char *skein_outcome_name(enum skein_outcome outcome) {
-    static const char *const names[] = {"same",       "diverged", "incomplete",
-                                        "unreadable", "crashed",  "interrupted"};
+    static const char *const names[] = {"same",    "diverged",    "incomplete", "unreadable",
+                                        "crashed", "interrupted", "left"};
     return names[outcome];
 }
 
@@ -112,6 +116,13 @@ static int prepare(struct replay_run *r, struct skein_error *err) {
     snprintf(console, sizeof(console), "%s/%s", r->dir, SKEIN_CONSOLE_NAME);
     if (ret == 0)
         ret = skein_console_check_open(&r->check, console, r->stage.console, err);
+    if (ret == 0 && r->opts->gdb) {
+        char script[300];
+        snprintf(script, sizeof(script), "%s.gdb", r->stage.snapshot);
+        ret = skein_gdb_listen(&r->gdb, r->opts->gdb_port, err);
+        if (ret == 0)
+            ret = skein_gdb_write_script(&r->gdb, script, err);
+    }
     const struct skein_feeder_opts opts = {.recording = r->recording, .session = r->stage.session};
     return ret != 0 ? ret : skein_feeder_start(&opts, &r->feeder, err);
 }
@@ -126,9 +137,16 @@ static int start_qemu(struct replay_run *r, struct skein_error *err) {
     skein_qemu_args_machine(&argv, r->qemu, &machine);
     skein_qemu_args_replay(&argv);
     skein_argv_push(&argv, "-object");
-    skein_argv_push(&argv, "skein-replay,id=" SKEIN_OBJECT_ID ",session=%s,snapshot=%s,console=%s",
-                    skein_session_name(r->stage.session), r->stage.snapshot, r->stage.console);
-    const struct skein_child_opts opts = {.argv = argv.v, .output_fd = r->stage.log_fd};
+    skein_argv_push(&argv,
+                    "skein-replay,id=" SKEIN_OBJECT_ID ",session=%s,snapshot=%s,console=%s%s",
+                    skein_session_name(r->stage.session), r->stage.snapshot, r->stage.console,
+                    r->opts->gdb ? ",debug=on" : "");
+    if (r->opts->gdb)
+        skein_gdb_args(&r->gdb, &argv);
+    const struct skein_child_opts opts = {.argv = argv.v,
+                                          .keep_fds = &r->gdb.fd,
+                                          .keep_count = r->opts->gdb,
+                                          .output_fd = r->stage.log_fd};
     int ret = skein_child_start(&r->child, &opts, err);
     skein_argv_free(&argv);
     return ret;
@@ -145,8 +163,14 @@ static void draw_progress(struct replay_run *r) {
     const struct skein_session_header *h = skein_session_header(r->stage.session);
     const struct skein_progress_state s = {
         .events = h->events_done, .events_all = r->result->events_total, .slices = h->slices};
-    if (skein_session_state(r->stage.session) == SKEIN_STATE_RUNNING)
+    if (skein_session_state(r->stage.session) != SKEIN_STATE_RUNNING)
+        return;
+    if (!r->opts->gdb) {
         skein_progress_draw(&r->progress, &s);
+    } else if (!r->announced) {
+        skein_gdb_announce(&r->gdb);
+        r->announced = true;
+    }
 }
 
 /*
@@ -187,6 +211,10 @@ static void judge_silence(struct replay_run *r) {
     const struct skein_session_header *h = skein_session_header(r->stage.session);
     char words[320];
     char how[128];
+    if (r->announced && r->child.exited && r->child.status == 0) {
+        set_outcome(r, SKEIN_OUTCOME_LEFT, "left by gdb");
+        return;
+    }
     skein_stage_last_words(&r->stage, words, sizeof(words));
     skein_child_describe(&r->child, how, sizeof(how));
     enum skein_session_state state = skein_session_state(r->stage.session);
@@ -238,6 +266,7 @@ static void judge(struct replay_run *r) {
 
 static void tidy_up(struct replay_run *r) {
     skein_child_stop(&r->child);
+    skein_gdb_close(&r->gdb);
     if (r->feeder != NULL)
         skein_feeder_free(r->feeder);
     skein_console_check_close(&r->check);
@@ -256,6 +285,7 @@ void skein_replay_run(const char *dir, const struct skein_replay_opts *opts,
                            .result = result,
                            .signal_fd = -1,
                            .stage = {.log_fd = -1},
+                           .gdb = {.fd = -1},
                            .check = {.recorded_fd = -1, .replayed_fd = -1}};
     struct skein_error err = {0};
     uint64_t begun_ns = skein_now_ns();

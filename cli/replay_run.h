@@ -10,9 +10,11 @@
 #include "pipeline/session.h"
 
 struct skein_replay_opts {
-    const char *qemu; /* NULL: not chosen */
-    bool show;        /* console on stdout, progress on a terminal */
-    bool verbose;     /* QEMU's own messages on stderr */
+    const char *qemu;  /* NULL: not chosen */
+    bool show;         /* console on stdout, progress on a terminal */
+    bool verbose;      /* QEMU's own messages on stderr */
+    bool gdb;          /* gdb runs it */
+    uint32_t gdb_port; /* 0: any */
 };
 
 enum skein_outcome {
@@ -22,6 +24,7 @@ enum skein_outcome {
     SKEIN_OUTCOME_UNREADABLE, /* or no QEMU to replay it with */
     SKEIN_OUTCOME_CRASHED,    /* QEMU died in mid-replay */
     SKEIN_OUTCOME_INTERRUPTED,
+    SKEIN_OUTCOME_LEFT, /* gdb ended it somewhere */
 };
 
 struct skein_replay_result {

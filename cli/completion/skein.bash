@@ -8,7 +8,8 @@ _skein_options() {
             echo -o --output --kernel --initrd --append --smp --memory --cpu --scope --start \
                 --stop --durability --timeout --huge-pages -q --quiet --json "$qemu"
             ;;
-        replay | verify) echo -q --quiet --json "$qemu" ;;
+        replay) echo --gdb -q --quiet --json "$qemu" ;;
+        verify) echo -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
         stats) echo --top --json ;;
         cat) echo --kind --vcpu --tick --slice --time --limit --bytes --json ;;
