@@ -19,6 +19,7 @@ enum skein_exit {
     SKEIN_EXIT_FAILED = 1,     /* replay: diverged; diff: different */
     SKEIN_EXIT_USAGE = 2,      /* bad usage, unreadable recording, QEMU without the recorder */
     SKEIN_EXIT_INCOMPLETE = 3, /* incomplete recording; replay: the same as far as it goes */
+    SKEIN_EXIT_NOT_FOUND = 4,  /* record --until: in no run */
     SKEIN_EXIT_INTERRUPTED = 130,
 };
 

@@ -46,8 +46,12 @@ static const char replay[] =
     "\n"
     "Runs the recording again, comparing all the way; shows console, progress and summary.\n"
     "\n"
-    "      --gdb[=PORT]    waits for gdb, which steps and continues it in both directions, on that\n"
-    "                      port of 127.0.0.1 (a free one); says what to type\n" QEMU_OPTIONS
+    "      --gdb[=PORT]    waits for gdb, which goes through it in both directions, on that port "
+    "of\n"
+    "                      127.0.0.1 (a free one); says what to type\n"
+    "      --log cpu=N,start=ICOUNT,end=ICOUNT\n"
+    "                      instructions and changed registers of a vCPU instead, up to the end,\n"
+    "                      which is not included; --json: a line for each\n" QEMU_OPTIONS
     "  -q, --quiet         only what is not the same\n" JSON_OPTION;
 
 static const char verify[] =

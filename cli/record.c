@@ -19,6 +19,9 @@ enum opt {
     OPT_DURABILITY,
     OPT_TIMEOUT,
     OPT_HUGE_PAGES,
+    OPT_UNTIL,
+    OPT_REPEAT,
+    OPT_CHAOS,
     OPT_QEMU,
     OPT_JSON,
     OPT_VERBOSE,
@@ -38,6 +41,9 @@ static const struct option options[] = {
     {"durability", required_argument, NULL, OPT_DURABILITY},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"huge-pages", no_argument, NULL, OPT_HUGE_PAGES},
+    {"until", required_argument, NULL, OPT_UNTIL},
+    {"repeat", required_argument, NULL, OPT_REPEAT},
+    {"chaos", required_argument, NULL, OPT_CHAOS},
     {"qemu", required_argument, NULL, OPT_QEMU},
     {"json", optional_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, 'q'},
@@ -135,6 +141,18 @@ static int parse_option(int option, const char *value, struct skein_record_opts 
     case OPT_JSON:
         o->json = (struct skein_json_opt){.on = true, .file = value};
         return 0;
+    case OPT_CHAOS:
+        return skein_parse_u32(value, UINT32_MAX, &o->chaos) && o->chaos > 0
+                   ? 0
+                   : bad_value("chaos", value, "a seed, 1 to 4294967295");
+    case OPT_UNTIL:
+        return skein_until_parse(value, &o->until)
+                   ? 0
+                   : bad_value("until", value, "panic, console:TEXT or exit:N");
+    case OPT_REPEAT:
+        return skein_parse_u32(value, 1000000, &o->repeat) && o->repeat > 0
+                   ? 0
+                   : bad_value("repeat", value, "a number of runs");
     case OPT_SCOPE:
         return parse_scope(value, o);
     case OPT_DURABILITY:
@@ -182,5 +200,8 @@ int skein_cmd_record(int argc, char **argv) {
         return skein_fail(SKEIN_EXIT_USAGE, "record: where to? Give -o DIR");
     if (o.guest.kernel == NULL)
         return skein_fail(SKEIN_EXIT_USAGE, "record: which kernel? Give --kernel FILE");
-    return skein_record_run(&o);
+    if (o.repeat > 0 && o.until.kind == SKEIN_UNTIL_NOTHING)
+        return skein_fail(SKEIN_EXIT_USAGE, "record: --repeat until when? Give --until");
+    return o.until.kind != SKEIN_UNTIL_NOTHING ? skein_record_repeat(&o)
+                                               : skein_record_run(&o, NULL);
 }

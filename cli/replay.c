@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cli/replay_cmd.h"
+#include "cli/replay_log.h"
 #include "cli/replay_report.h"
 #include "cli/report.h"
 
@@ -20,14 +21,49 @@ static void say_result(const char *dir, const struct skein_replay_result *r) {
     skein_replay_report_line(stderr, dir, r);
 }
 
-int skein_cmd_replay(int argc, char **argv) {
-    struct skein_replay_cmd c = {0};
-    int code = skein_replay_cmd_parse(&c, argc, argv);
-    if (code != 0)
-        return code;
+static bool gdb_option(struct skein_replay_cmd *c, const char *port) {
+    c->run.gdb = true;
+    c->run.qemu_options = ",debug=on";
+    return port == NULL || skein_parse_u32(port, UINT16_MAX, &c->run.gdb_port);
+}
+
+static int parse(struct skein_replay_cmd *c, const char **log, int argc, char **argv) {
+    static const struct option options[] = {
+        {"gdb", optional_argument, NULL, 'g'},
+        {"log", required_argument, NULL, 'l'},
+        {"qemu", required_argument, NULL, 'Q'},
+        {"json", optional_argument, NULL, 'j'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"verbose", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    opterr = 0;
+    for (int found; (found = getopt_long(argc, argv, ":q", options, NULL)) != -1;) {
+        if (found == 'l')
+            *log = optarg;
+        else if (found == 'g' && gdb_option(c, optarg))
+            continue;
+        else if (found == 'g')
+            return skein_fail(SKEIN_EXIT_USAGE, "replay: --gdb=%s is no port", optarg);
+        else if (!skein_replay_cmd_option(c, found))
+            return skein_fail_option("replay", argv, found);
+    }
+    if (optind >= argc)
+        return skein_fail(SKEIN_EXIT_USAGE, "replay: which recording?");
     if (optind + 1 != argc)
         return skein_fail(SKEIN_EXIT_USAGE, "replay: one recording at a time");
+    return 0;
+}
+
+int skein_cmd_replay(int argc, char **argv) {
+    struct skein_replay_cmd c = {0};
+    const char *log = NULL;
+    int code = parse(&c, &log, argc, argv);
+    if (code != 0)
+        return code;
     const char *dir = argv[optind];
+    if (log != NULL)
+        return skein_replay_log(&c, dir, log);
     c.run.show = !c.quiet && !(c.json.on && c.json.file == NULL);
     struct skein_replay_result *r = calloc(1, sizeof(*r));
     if (r == NULL)

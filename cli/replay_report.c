@@ -32,6 +32,9 @@ void skein_replay_report_divergence(FILE *out, const struct skein_replay_result 
     fprintf(out, "  PC        0x%016" PRIx64 "\n", d->pc);
     fprintf(out, "  expected  0x%016" PRIx64 "\n", d->expected);
     fprintf(out, "  got       0x%016" PRIx64 "\n", d->got);
+    if (d->good_tick != 0)
+        fprintf(out, "  right     until tick %" PRIu64 ", icount %" PRIu64 "\n", d->good_tick,
+                d->good_icount);
 }
 
 static void line_divergence(FILE *out, const struct skein_replay_result *r) {
@@ -42,6 +45,9 @@ static void line_divergence(FILE *out, const struct skein_replay_result *r) {
                 ", PC 0x%" PRIx64 ": expected 0x%" PRIx64 ", got 0x%" PRIx64,
                 shard_name(r), d->slice, d->tick, kind_name(d->kind), d->icount, d->pc, d->expected,
                 d->got);
+    if (r->has_divergence && d->good_tick != 0)
+        fprintf(out, ", right until tick %" PRIu64 ", icount %" PRIu64, d->good_tick,
+                d->good_icount);
 }
 
 void skein_replay_report_line(FILE *out, const char *dir, const struct skein_replay_result *r) {
@@ -65,6 +71,8 @@ static void json_divergence(struct skein_json *j, const struct skein_divergence 
     skein_json_u64(j, "pc", d->pc);
     skein_json_u64(j, "expected", d->expected);
     skein_json_u64(j, "got", d->got);
+    skein_json_u64(j, "good_tick", d->good_tick);
+    skein_json_u64(j, "good_icount", d->good_icount);
     skein_json_close(j, '}');
 }
 

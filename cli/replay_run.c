@@ -140,7 +140,7 @@ static int start_qemu(struct replay_run *r, struct skein_error *err) {
     skein_argv_push(&argv,
                     "skein-replay,id=" SKEIN_OBJECT_ID ",session=%s,snapshot=%s,console=%s%s",
                     skein_session_name(r->stage.session), r->stage.snapshot, r->stage.console,
-                    r->opts->gdb ? ",debug=on" : "");
+                    r->opts->qemu_options != NULL ? r->opts->qemu_options : "");
     if (r->opts->gdb)
         skein_gdb_args(&r->gdb, &argv);
     const struct skein_child_opts opts = {.argv = argv.v,

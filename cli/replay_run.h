@@ -10,11 +10,12 @@
 #include "pipeline/session.h"
 
 struct skein_replay_opts {
-    const char *qemu;  /* NULL: not chosen */
-    bool show;         /* console on stdout, progress on a terminal */
-    bool verbose;      /* QEMU's own messages on stderr */
-    bool gdb;          /* gdb runs it */
-    uint32_t gdb_port; /* 0: any */
+    const char *qemu;         /* NULL: not chosen */
+    bool show;                /* console on stdout, progress on a terminal */
+    bool verbose;             /* QEMU's own messages on stderr */
+    const char *qemu_options; /* more of the replay object's properties, with a comma in front */
+    bool gdb;                 /* gdb runs it */
+    uint32_t gdb_port;        /* 0: any */
 };
 
 enum skein_outcome {

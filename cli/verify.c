@@ -37,9 +37,25 @@ static int verify_all(const struct skein_replay_cmd *c, char *const *dirs, struc
     return code;
 }
 
+/* 0, with optind at the first recording; or an exit code, and the reason has been said. */
+static int parse(struct skein_replay_cmd *c, int argc, char **argv) {
+    static const struct option options[] = {
+        {"qemu", required_argument, NULL, 'Q'},
+        {"json", optional_argument, NULL, 'j'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"verbose", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
+    };
+    opterr = 0;
+    for (int found; (found = getopt_long(argc, argv, ":q", options, NULL)) != -1;)
+        if (!skein_replay_cmd_option(c, found))
+            return skein_fail_option("verify", argv, found);
+    return optind < argc ? 0 : skein_fail(SKEIN_EXIT_USAGE, "verify: which recording?");
+}
+
 int skein_cmd_verify(int argc, char **argv) {
     struct skein_replay_cmd c = {0};
-    int code = skein_replay_cmd_parse(&c, argc, argv);
+    int code = parse(&c, argc, argv);
     if (code != 0)
         return code;
     if (!c.json.on)

@@ -8,7 +8,7 @@ _skein_options() {
             echo -o --output --kernel --initrd --append --smp --memory --cpu --scope --start \
                 --stop --durability --timeout --huge-pages -q --quiet --json "$qemu"
             ;;
-        replay) echo --gdb -q --quiet --json "$qemu" ;;
+        replay) echo --gdb --log -q --quiet --json "$qemu" ;;
         verify) echo -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
         stats) echo --top --json ;;
@@ -75,6 +75,7 @@ _skein_value() {
         --kernel | --initrd | --qemu | --session | --perfetto | --json) _skein_files f ;;
         -o | --output) if [[ $2 == timeline ]]; then _skein_files f; else _skein_files d; fi ;;
         --append | --smp | --vcpus | --memory | --cpu | --timeout) COMPREPLY=() ;;
+        --log) _skein_words cpu=0,start= ;;
         --tick | --slice | --time | --limit | --from | --to | --max | --top) COMPREPLY=() ;;
         *) return 1 ;;
     esac

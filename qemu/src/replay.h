@@ -4,6 +4,7 @@
  *   replay_log.c    the log: events of each vCPU, in order
  *   replay.c        one vCPU: up to its next event, and that event
  *   replay_order.c  all of them: whose slice is next, and what devices do between slices
+ *   trace.c         what it executes, written down
  *   verdict.c       how it ends
  */
 #ifndef ACCEL_TCG_SKEIN_REPLAY_H
@@ -66,6 +67,12 @@ struct skein_observer {
 void skein_observe(const struct skein_observer *observer);
 /* The machine's icount: all vCPUs' together. It tells points of the whole replay apart. */
 uint64_t skein_replay_icount(void);
+
+/* trace.c */
+bool skein_trace_open(Error **errp);
+/* An event is consumed, or applied by the devices. */
+void skein_trace_event(uint32_t shard, uint64_t tick, const struct skein_record *r);
+void skein_trace_close(void);
 
 /* replay_order.c */
 bool skein_replay_edge_met(const struct skein_record *r);

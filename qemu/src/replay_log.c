@@ -77,6 +77,7 @@ void skein_replay_consume(SkeinCPU *c)
     c->tick++;
     c->unreleased++;
     skein_vm.session->events_done++;
+    skein_trace_event(c->id, c->tick, r);
     skein_digest_input(c, r->kind, r->arg, r + 1, r->size_bytes - sizeof(*r), NULL, 0);
     skein_until_consumed(c, c->id, c->tick);
 }
