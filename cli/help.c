@@ -54,6 +54,9 @@ static const char replay[] =
     "\n"
     "Runs the recording again, comparing all the way; shows console, progress and summary.\n"
     "\n"
+    "      --gdb[=PORT]    waits for gdb, which goes through it in both directions, on that port "
+    "of\n"
+    "                      127.0.0.1 (a free one); says what to type\n"
     "      --log cpu=N,start=ICOUNT,end=ICOUNT\n"
     "                      instructions and changed registers of a vCPU instead, up to the end,\n"
     "                      which is not included; --json: a line for each\n" QEMU_OPTIONS
