@@ -57,10 +57,8 @@ static const char replay[] =
     "\n"
     "      --from N|icount=N|slice=N\n"
     "                      begins at checkpoint N, or at the last one before a position\n"
-    "      --epoch SECONDS adds checkpoints, one so often, from where it begins; there must be
-    "
-    "                      none behind that
-    "
+    "      --epoch SECONDS adds checkpoints, one so often, from where it begins; there must be\n"
+    "                      none behind that\n"
     "      --gdb[=PORT]    waits for gdb, which goes through it in both directions, on that port "
     "of\n"
     "                      127.0.0.1 (a free one); says what to type\n"
