@@ -38,7 +38,12 @@ static const char record[] =
     "                      what is forced to the disk, and when (segment)\n"
     "      --timeout SECONDS\n"
     "                      end the recording after that long\n"
-    "      --huge-pages    the shards in huge pages, where the system offers them\n" QEMU_OPTIONS
+    "      --huge-pages    the shards in huge pages, where the system offers them\n"
+    "      --until panic|console:TEXT|exit:N\n"
+    "                      keep the recording only when it has caught that: a broken kernel,\n"
+    "                      TEXT on the console, byte N written to port 0x5ce1\n"
+    "      --repeat N      with --until: up to N recordings, one after the other (1)\n"
+    "      --chaos SEED    disturb the order of execution, so that rare races happen\n" QEMU_OPTIONS
     "  -q, --quiet         neither the console nor the summary\n" JSON_OPTION;
 
 static const char replay[] =

@@ -10,6 +10,11 @@
  *   never      the guest ends before the recording begins
  *   wait       the guest runs until it is told to stop
  *   crash      killed in mid-recording (SIGKILL to itself); in replay: by SIGSEGV, in mid-replay
+ *   panic      the console shows that the kernel panics, then the guest resets; "wait-panic": then
+ *              it runs until it is told to stop
+ *   exit       the workload reports exit status 7
+ *   third      panic in the third run; FAKE_RUNS names a file that grows by a byte with each
+ *   seed       the console shows the object's chaos=
  *   diverge    replay: a divergence at vCPU 1, slice 7, tick 9
  *   console    replay: another console byte
  *   foreign    replay: refuses the snapshot as another machine's
@@ -29,6 +34,7 @@ struct fake_object {
     char snapshot[512];
     char console[512];
     char start[32];
+    char chaos[32];
     char until[512];
 };
 
