@@ -112,6 +112,10 @@ struct skein_session_header {
 
     char cpu_model[128];
     char machine[64];
+
+    /* Record: the guest's workload has ended, by a byte to I/O port 0x5ce1. */
+    uint32_t exit_reported; /* 1: it has; release, after exit_status */
+    uint32_t exit_status;   /* 0 to 255 */
 };
 static_assert(sizeof(struct skein_session_header) <= 4096, "session header fits its page");
 

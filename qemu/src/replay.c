@@ -118,9 +118,11 @@ static void check_slice(SkeinCPU *c, const struct skein_record *r)
     }
 }
 
+/* Its digest was compared. */
 static void begin_slice(SkeinCPU *c)
 {
     skein_replay_consume(c);
+    skein_replay_good(c);
     c->stop = SKEIN_STOP_UNKNOWN;
     c->slices++;
     skein_vm.session->slices++;
@@ -170,6 +172,12 @@ static void end_of_shard(SkeinCPU *c, const struct skein_record *r)
     c->ended = true;
 }
 
+void skein_replay_good(SkeinCPU *c)
+{
+    c->good_tick = c->tick;
+    c->good_icount = skein_icount(c);
+}
+
 /* An event that says where the vCPU stands, and its digest there. */
 static void check_digest(SkeinCPU *c, const struct skein_record *r, const char *what)
 {
@@ -211,6 +219,7 @@ static bool due(SkeinCPU *c, const struct skein_record *r)
         }
         check_digest(c, r, "digest at an interrupt");
         skein_replay_consume(c);
+        skein_replay_good(c);
         skein_interrupt_apply(c, r->arg);
         return true;
     case SKEIN_MEM:
@@ -241,6 +250,7 @@ static bool due(SkeinCPU *c, const struct skein_record *r)
         }
         check_digest(c, r, "digest of the vCPU");
         skein_replay_consume(c);
+        skein_replay_good(c);
         return true;
     case SKEIN_END:
         end_of_shard(c, r);

@@ -2,6 +2,7 @@
  * A session from its shared memory to its end: mapped, compared with the machine, begun with a
  * snapshot saved or loaded, finished. Who asks for which, and when, is in control.c.
  */
+#include "accel/tcg/skein/chaos.h"
 #include "accel/tcg/skein/replay.h"
 #include "accel/tcg/skein/section.h"
 
@@ -178,7 +179,7 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     skein_vm.cpu_count = h->vcpu_count;
     skein_vm.device_shard = h->vcpu_count;
     skein_vm.cpus = g_new0(SkeinCPU, h->vcpu_count);
-    skein_vm.console_bytes = skein_vm.console_hash = 0;
+    skein_vm.console_bytes = skein_vm.console_hash = skein_vm.console_shown = 0;
     skein_vm.uart_lcr = skein_vm.uart_mcr = 0;
     skein_vm.released_shard = SKEIN_SHARD_NONE;
     skein_vm.first_checkpoint = 0;
@@ -215,11 +216,15 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     h->snapshot_ns = get_clock() - t0;
     h->start_ns = get_clock();
     h->tsc_start = (uint64_t)cpu_get_ticks();
+    if (skein_replaying && skein_vm.options->trace && !skein_trace_open(errp)) {
+        return false;
+    }
     skein_vm.active = true;
     if (skein_replaying) {
         qemu_clock_enable(QEMU_CLOCK_VIRTUAL, false);
     } else {
         skein_dma_hook(true);
+        skein_chaos_begin(skein_vm.options->chaos);
     }
     qatomic_store_release(&h->state, SKEIN_STATE_RUNNING);
     return true;
@@ -256,6 +261,7 @@ void skein_finish(enum skein_end end)
         close(skein_vm.console_fd);
         skein_vm.console_fd = -1;
     }
+    skein_chaos_end();
     g_free(skein_vm.cpus);
     skein_vm.cpus = NULL;
     h->end = end;

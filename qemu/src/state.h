@@ -69,6 +69,7 @@ typedef struct SkeinCPU {
     uint8_t run[SKEIN_RECORD_MAX_BYTES];
     uint64_t bytes_since_mark;
 
+    struct SkeinChaos *chaos;         /* record: NULL: nothing is perturbed */
     struct skein_shard_writer writer; /* record */
 
     struct skein_shard_reader reader; /* replay */
@@ -78,6 +79,8 @@ typedef struct SkeinCPU {
     uint64_t stop;                    /* icount of the next positioned event; UINT64_MAX unknown */
     bool ended;                       /* END was met, or the log ended */
     bool halted;                      /* in HLT, until the log wakes it */
+    uint64_t good_tick;               /* of the last event whose digest was right; 0: none */
+    uint64_t good_icount;
 } SkeinCPU;
 
 typedef struct SkeinPage {
@@ -137,6 +140,7 @@ typedef struct SkeinVM {
     uint8_t uart_mcr;
     uint64_t console_bytes;
     uint64_t console_hash;
+    uint64_t console_shown; /* as many bytes went to console_fd */
 } SkeinVM;
 
 extern SkeinVM skein_vm;
@@ -242,6 +246,8 @@ void skein_fpu_load(SkeinCPU *c, const struct skein_record *r);
 /* replay.c */
 const struct skein_record *skein_replay_next(SkeinCPU *c, uint8_t kind);
 void skein_replay_io(SkeinCPU *c);
+/* The digest of the event just consumed was right. */
+void skein_replay_good(SkeinCPU *c);
 G_NORETURN void skein_diverged(SkeinCPU *c, uint8_t kind, uint64_t expected, uint64_t got,
                                const char *fmt, ...) G_GNUC_PRINTF(5, 6);
 
@@ -262,7 +268,8 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp); /* th
 void skein_finish(enum skein_end end);
 void skein_fail(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 
-/* control.c: the guest's control port */
+/* control.c: the guest's ports: what the recording shall do; its workload's exit status */
 #define SKEIN_CONTROL_PORT 0x5ce0
+#define SKEIN_EXIT_PORT 0x5ce1
 
 #endif

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 
+import cases_random
 from lab import Failed, Skipped, last_lines, need, verdict_line
 
 CASES = {}  # name -> Case
@@ -71,6 +72,7 @@ def add_workloads():
 
 add_matrix()
 add_workloads()
+cases_random.add_cases(case)
 
 
 @case("workload-disk")

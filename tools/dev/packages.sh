@@ -18,6 +18,7 @@ libxxhash-dev         checksums and digests
 libhwloc-dev          finds NUMA nodes and cores
 libnuma-dev           binds shards to NUMA nodes
 libseccomp-dev        names of system calls in skein's output
+libcapstone-dev       disassembly in skein replay --log and skein bisect
 libcriterion-dev      unit tests
 ninja-build           builds QEMU
 pkg-config            finds QEMU's libraries
