@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MODULES_PHYSICAL (20u << 20)
 #define LARGE_PAGE (2u << 20)
 #define TABLE_BYTES 4096u
 #define PRESENT 0x3u
@@ -16,7 +15,7 @@ uint8_t *fake_kernel_at(struct fake_kernel *f, uint64_t place) {
 }
 
 uint8_t *fake_module_at(struct fake_kernel *f, uint64_t address) {
-    return f->ram + MODULES_PHYSICAL + (address - FAKE_MODULE_START);
+    return f->ram + FAKE_MODULES_PHYSICAL + (address - FAKE_MODULE_START);
 }
 
 static void add(struct fake_kernel *f, uint64_t address, char type, const char *name) {
@@ -82,7 +81,7 @@ static void write_page_tables(struct fake_kernel *f) {
     set_entry(f, 1, 511, (tables + 3 * TABLE_BYTES) | PRESENT);
     for (uint64_t i = 0; i < 2; i++)
         set_entry(f, 2, first + i, (f->options.physical + i * LARGE_PAGE) | PRESENT | LARGE);
-    set_entry(f, 3, (FAKE_MODULE_START >> 21) & 511, MODULES_PHYSICAL | PRESENT | LARGE);
+    set_entry(f, 3, (FAKE_MODULE_START >> 21) & 511, FAKE_MODULES_PHYSICAL | PRESENT | LARGE);
 }
 
 static void write_notes(struct fake_kernel *f) {
@@ -133,7 +132,7 @@ struct fake_kernel *fake_kernel_make(const struct fake_options *options) {
     struct fake_kernel *f = calloc(1, sizeof(*f));
     f->options = *options;
     if (f->options.physical == 0)
-        f->options.physical = 4u << 20;
+        f->options.physical = 2u << 20;
     if (f->options.fillers == 0)
         f->options.fillers = 1000;
     f->ram = calloc(1, FAKE_RAM_BYTES);

@@ -12,7 +12,8 @@
 #include "replay/kernel.h"
 #include "replay/orc.h"
 
-#define FAKE_RAM_BYTES (24u << 20)
+#define FAKE_RAM_BYTES (12u << 20)
+#define FAKE_MODULES_PHYSICAL (10u << 20)
 #define FAKE_MODULE_START 0xffffffffc0200000u
 #define FAKE_MODULE_STEP 0x10000u
 #define FAKE_BANNER "Linux version 6.1.0-fake (builder@host) #1 SMP\n"
@@ -41,7 +42,7 @@ struct fake_options {
     bool module_memory; /* struct module of Linux 6.4 and later, and its ORC */
     bool no_btf;
     uint64_t slide;    /* KASLR; a multiple of 2 MiB */
-    uint64_t physical; /* where the image is; 0: at 4 MiB */
+    uint64_t physical; /* where the image is; 0: at 2 MiB */
     unsigned fillers;  /* functions; 0: 1000 */
     unsigned modules;
 };

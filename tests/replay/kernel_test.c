@@ -164,11 +164,12 @@ Test(kernel, that_does_not_run_is_none) {
 /* The image of an older kernel lies in front of it, whole but for its page tables. */
 Test(kernel, is_told_from_one_before) {
     struct fake_kernel *f = fake_kernel_make(
-        &(struct fake_options){.slide = SLIDE, .physical = 14u << 20, .modules = 1});
-    struct fake_kernel *older = fake_kernel_make(&(struct fake_options){.fillers = 700});
+        &(struct fake_options){.slide = SLIDE, .physical = 6u << 20, .modules = 1});
+    struct fake_kernel *older =
+        fake_kernel_make(&(struct fake_options){.physical = 8u << 20, .fillers = 700});
     const struct skein_guest_memory memory = fake_kernel_memory(f);
     struct skein_kernel k;
-    memcpy(fake_kernel_at(f, 0) - (8u << 20), fake_kernel_at(older, 0), 4u << 20);
+    memcpy(fake_kernel_at(f, 0) - (4u << 20), fake_kernel_at(older, 0), 4u << 20);
     for (uint64_t from = 0; from < FAKE_RAM_BYTES; from += (3u << 20) + 1) {
         const struct skein_kernel_hints hints = {.physical_end = FAKE_RAM_BYTES,
                                                  .search_from = from,
