@@ -32,6 +32,7 @@ int skein_cmd_stats(int argc, char **argv);
 int skein_cmd_cat(int argc, char **argv);
 int skein_cmd_ls(int argc, char **argv);
 int skein_cmd_diff(int argc, char **argv);
+int skein_cmd_collect(int argc, char **argv);
 int skein_cmd_recover(int argc, char **argv);
 int skein_cmd_export(int argc, char **argv);
 int skein_cmd_timeline(int argc, char **argv);
