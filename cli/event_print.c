@@ -258,8 +258,10 @@ static void payload(const struct printer *t) {
 
 static void text_front(const struct printer *t, const struct skein_event *event, uint64_t time_ns) {
     struct skein_out *out = t->out;
-    skein_out_seconds(out, time_ns, 14);
-    skein_out_char(out, ' ');
+    if (!t->p->no_time) {
+        skein_out_seconds(out, time_ns, 14);
+        skein_out_char(out, ' ');
+    }
     skein_out_dec_aligned(out, event->slice, 8);
     if (event->shard + 1 == t->p->shard_count) {
         skein_out_text(out, " dev", 4);
@@ -276,9 +278,14 @@ static void text_front(const struct printer *t, const struct skein_event *event,
 }
 
 static void json_front(const struct printer *t, const struct skein_event *event, uint64_t time_ns) {
-    skein_out_string(t->out, "{\"time_ns\":");
-    skein_out_dec(t->out, time_ns);
-    dec_field(t, "slice", event->slice);
+    skein_out_char(t->out, '{');
+    if (!t->p->no_time) {
+        skein_out_string(t->out, "\"time_ns\":");
+        skein_out_dec(t->out, time_ns);
+        skein_out_char(t->out, ',');
+    }
+    skein_out_string(t->out, "\"slice\":");
+    skein_out_dec(t->out, event->slice);
     dec_field(t, "shard", event->shard);
     dec_field(t, "tick", event->tick);
     string_field(t, "kind", skein_kind_name(t->rec->kind));

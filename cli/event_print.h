@@ -22,6 +22,7 @@ struct skein_event_print {
     uint32_t shard_count;
     bool json;
     bool all_bytes; /* text: payloads in full, not only how they begin */
+    bool no_time;   /* when it happened is not known */
 };
 
 /* Needs SKEIN_EVENT_PRINT_MAX of room in `out`. No newline. */

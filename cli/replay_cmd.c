@@ -5,29 +5,23 @@
 #include "cli/replay_report.h"
 #include "cli/report.h"
 
-int skein_replay_cmd_parse(struct skein_replay_cmd *c, int argc, char **argv) {
-    static const struct option options[] = {
-        {"qemu", required_argument, NULL, 'Q'},
-        {"json", optional_argument, NULL, 'j'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"verbose", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
-    };
-    c->verb = argv[0];
-    opterr = 0;
-    for (int found; (found = getopt_long(argc, argv, ":q", options, NULL)) != -1;) {
-        if (found == 'Q')
-            c->run.qemu = optarg;
-        else if (found == 'j')
-            c->json = (struct skein_json_opt){.on = true, .file = optarg};
-        else if (found == 'q')
-            c->quiet = true;
-        else if (found == 'v')
-            c->run.verbose = true;
-        else
-            return skein_fail_option(c->verb, argv, found);
+bool skein_replay_cmd_option(struct skein_replay_cmd *c, int found) {
+    switch (found) {
+    case 'Q':
+        c->run.qemu = optarg;
+        return true;
+    case 'j':
+        c->json = (struct skein_json_opt){.on = true, .file = optarg};
+        return true;
+    case 'q':
+        c->quiet = true;
+        return true;
+    case 'v':
+        c->run.verbose = true;
+        return true;
+    default:
+        return false;
     }
-    return optind < argc ? 0 : skein_fail(SKEIN_EXIT_USAGE, "%s: which recording?", c->verb);
 }
 
 void skein_replay_cmd_json(struct skein_json *j, const char *dir,

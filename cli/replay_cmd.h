@@ -1,4 +1,4 @@
-/* What skein replay and skein verify have in common: options and JSON. */
+/* The options of skein replay, and its JSON. */
 #ifndef SKEIN_CLI_REPLAY_CMD_H
 #define SKEIN_CLI_REPLAY_CMD_H
 
@@ -7,14 +7,13 @@
 #include "cli/replay_run.h"
 
 struct skein_replay_cmd {
-    const char *verb;
     struct skein_replay_opts run;
     struct skein_json_opt json;
     bool quiet;
 };
 
-/* 0, with optind at the first recording; or an exit code, and the reason has been said. */
-int skein_replay_cmd_parse(struct skein_replay_cmd *c, int argc, char **argv);
+/* Takes one of the options that they share: Q --qemu, j --json, q --quiet, v --verbose. */
+bool skein_replay_cmd_option(struct skein_replay_cmd *c, int found);
 
 /* One object: the recording and what came of its replay. */
 void skein_replay_cmd_json(struct skein_json *j, const char *dir,

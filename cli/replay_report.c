@@ -32,6 +32,9 @@ void skein_replay_report_divergence(FILE *out, const struct skein_replay_result 
     fprintf(out, "  PC        0x%016" PRIx64 "\n", d->pc);
     fprintf(out, "  expected  0x%016" PRIx64 "\n", d->expected);
     fprintf(out, "  got       0x%016" PRIx64 "\n", d->got);
+    if (d->good_tick != 0)
+        fprintf(out, "  right     until tick %" PRIu64 ", icount %" PRIu64 "\n", d->good_tick,
+                d->good_icount);
 }
 
 static void line_divergence(FILE *out, const struct skein_replay_result *r) {
@@ -42,15 +45,22 @@ static void line_divergence(FILE *out, const struct skein_replay_result *r) {
                 ", PC 0x%" PRIx64 ": expected 0x%" PRIx64 ", got 0x%" PRIx64,
                 shard_name(r), d->slice, d->tick, kind_name(d->kind), d->icount, d->pc, d->expected,
                 d->got);
+    if (r->has_divergence && d->good_tick != 0)
+        fprintf(out, ", right until tick %" PRIu64 ", icount %" PRIu64, d->good_tick,
+                d->good_icount);
 }
 
 void skein_replay_report_line(FILE *out, const char *dir, const struct skein_replay_result *r) {
-    fprintf(out, "%s: %s", dir, skein_outcome_name(r->outcome));
+    fprintf(out, "%s: %s%s%s", dir, skein_outcome_name(r->outcome),
+            r->where[0] != '\0' ? " in " : "", r->where);
     line_divergence(out, r);
     if (r->outcome != SKEIN_OUTCOME_SAME)
         fprintf(out, ": %s", r->error.text);
+    fputs(" (", out);
+    if (r->epochs > 1)
+        fprintf(out, "%" PRIu32 " of %" PRIu32 " epochs the same, ", r->epochs_same, r->epochs);
     fprintf(out,
-            " (events %" PRIu64 "/%" PRIu64 ", slices %" PRIu64 ", console %" PRIu64
+            "events %" PRIu64 "/%" PRIu64 ", slices %" PRIu64 ", console %" PRIu64
             " bytes, %.2f s)\n",
             r->events_done, r->events_total, r->slices, r->console_bytes, seconds(r->duration_ns));
 }
@@ -65,6 +75,8 @@ static void json_divergence(struct skein_json *j, const struct skein_divergence 
     skein_json_u64(j, "pc", d->pc);
     skein_json_u64(j, "expected", d->expected);
     skein_json_u64(j, "got", d->got);
+    skein_json_u64(j, "good_tick", d->good_tick);
+    skein_json_u64(j, "good_icount", d->good_icount);
     skein_json_close(j, '}');
 }
 
@@ -77,6 +89,7 @@ void skein_replay_report_json(struct skein_json *j, const struct skein_replay_re
     skein_json_u64(j, "events_total", r->events_total);
     skein_json_u64(j, "slices_done", r->slices);
     skein_json_u64(j, "console_bytes_done", r->console_bytes);
+    skein_json_f64(j, "prepare_s", seconds(r->prepare_ns));
     skein_json_f64(j, "replay_s", seconds(r->duration_ns));
     skein_json_f64(j, "total_s", seconds(r->total_ns));
 }

@@ -1,4 +1,5 @@
 /* Every library that we name is there, links, and is at least the version that we rely on. */
+#include <capstone/capstone.h>
 #include <ck_pr.h>
 #include <criterion/criterion.h>
 #include <hwloc.h>
@@ -47,4 +48,9 @@ Test(libraries, seccomp_names_system_calls) {
     char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, 257);
     cr_assert_str_eq(name, "openat");
     free(name);
+}
+
+Test(libraries, capstone_knows_x86) {
+    cr_assert(cs_support(CS_ARCH_X86));
+    cr_assert_geq(cs_version(NULL, NULL), CS_MAKE_VERSION(4, 0));
 }

@@ -89,6 +89,7 @@ void skein_kernel_exit(SkeinCPU *c)
             if (got[1] != p[1]) {
                 skein_diverged(c, SKEIN_DIGEST, got[1], p[1], "digest at a kernel exit");
             }
+            skein_replay_good(c);
         } else {
             skein_log(c, SKEIN_DIGEST, 0, 0, p, sizeof(p));
         }

@@ -9,6 +9,50 @@
 
 bool skein_replaying;
 
+static const struct skein_observer *observers[8];
+
+void skein_observe(const struct skein_observer *observer)
+{
+    size_t i = 0;
+
+    while (observers[i]) {
+        i++;
+    }
+    g_assert(i < ARRAY_SIZE(observers) - 1);
+    observers[i] = observer;
+}
+
+static bool observed(SkeinCPU *c)
+{
+    bool stop = false;
+
+    for (size_t i = 0; observers[i]; i++) {
+        stop |= observers[i]->at(c);
+    }
+    return stop;
+}
+
+static uint64_t observed_next(SkeinCPU *c)
+{
+    uint64_t next = SKEIN_NEVER;
+
+    for (size_t i = 0; observers[i]; i++) {
+        next = MIN(next, observers[i]->next(c));
+    }
+    g_assert(next > skein_icount(c));
+    return next;
+}
+
+uint64_t skein_replay_icount(void)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < skein_vm.cpu_count; i++) {
+        sum += skein_icount(&skein_vm.cpus[i]);
+    }
+    return sum;
+}
+
 /* Nothing is left for this vCPU: right for a recording that was cut off, for no other. */
 static void end_of_log(SkeinCPU *c)
 {
@@ -27,7 +71,8 @@ static void set_limit(SkeinCPU *c, uint64_t limit)
     c->limit = limit;
 }
 
-static void set_budget(SkeinCPU *c)
+/* How far the vCPU may run before its next event is due; its icount: it is now. */
+static uint64_t free_until(SkeinCPU *c)
 {
     uint64_t icount = skein_icount(c);
     bool full;
@@ -35,19 +80,18 @@ static void set_budget(SkeinCPU *c)
     while (c->stop == SKEIN_STOP_UNKNOWN && !skein_replay_find_stop(c, &full)) {
         if (full) {
             /* Events in program order remain before any stop: an instruction more is safe. */
-            set_limit(c, icount + 1);
-            return;
+            return icount + 1;
         }
         if (skein_replay_log_over(&c->reader, c->cursor)) {
             end_of_log(c);
-            return;
+            return 0;
         }
         skein_replay_wait_for_feeder();
     }
     if (c->stop < icount) {
         skein_diverged(c, SKEIN_MARK, c->stop, icount, "icount of the next event is in the past");
     }
-    set_limit(c, c->stop);
+    return c->stop;
 }
 
 void skein_replay_mem(const struct skein_record *r)
@@ -60,6 +104,7 @@ void skein_replay_mem(const struct skein_record *r)
     }
     memcpy(qemu_map_ram_ptr(NULL, ram), p + 2, r->arg);
     tb_invalidate_phys_range(ram, ram + r->arg - 1);
+    skein_changes_note(ram, r->arg);
 }
 
 static void check_slice(SkeinCPU *c, const struct skein_record *r)
@@ -73,9 +118,11 @@ static void check_slice(SkeinCPU *c, const struct skein_record *r)
     }
 }
 
+/* Its digest was compared. */
 static void begin_slice(SkeinCPU *c)
 {
     skein_replay_consume(c);
+    skein_replay_good(c);
     c->stop = SKEIN_STOP_UNKNOWN;
     c->slices++;
     skein_vm.session->slices++;
@@ -125,6 +172,12 @@ static void end_of_shard(SkeinCPU *c, const struct skein_record *r)
     c->ended = true;
 }
 
+void skein_replay_good(SkeinCPU *c)
+{
+    c->good_tick = c->tick;
+    c->good_icount = skein_icount(c);
+}
+
 /* An event that says where the vCPU stands, and its digest there. */
 static void check_digest(SkeinCPU *c, const struct skein_record *r, const char *what)
 {
@@ -166,6 +219,7 @@ static bool due(SkeinCPU *c, const struct skein_record *r)
         }
         check_digest(c, r, "digest at an interrupt");
         skein_replay_consume(c);
+        skein_replay_good(c);
         skein_interrupt_apply(c, r->arg);
         return true;
     case SKEIN_MEM:
@@ -196,6 +250,7 @@ static bool due(SkeinCPU *c, const struct skein_record *r)
         }
         check_digest(c, r, "digest of the vCPU");
         skein_replay_consume(c);
+        skein_replay_good(c);
         return true;
     case SKEIN_END:
         end_of_shard(c, r);
@@ -206,8 +261,11 @@ static bool due(SkeinCPU *c, const struct skein_record *r)
                    c->halted ? ", halted" : "");
 }
 
-/* Runs events until the vCPU can execute. False: it cannot, for now. */
-static bool pump(SkeinCPU *c)
+/*
+ * Runs events until the vCPU can execute. False: it cannot, for now. *stopped: it could, but an
+ * observer wants it to stand still.
+ */
+static bool pump(SkeinCPU *c, bool *stopped)
 {
     for (;;) {
         const struct skein_record *r;
@@ -217,9 +275,13 @@ static bool pump(SkeinCPU *c)
             skein_kernel_exit(c);
             c->stop = SKEIN_STOP_UNKNOWN;
         }
+        skein_until_check();
         if (c->in_kernel && !c->halted) {
-            set_budget(c);
-            if (c->cpu->skein_left > 0) {
+            uint64_t limit = free_until(c);
+
+            if (limit > skein_icount(c)) {
+                *stopped = observed(c);
+                set_limit(c, MIN(limit, observed_next(c)));
                 return true;
             }
         }
@@ -247,6 +309,7 @@ static bool pump(SkeinCPU *c)
 bool skein_replay_gate(CPUState *cpu, TranslationBlock **last_tb)
 {
     SkeinCPU *c = cpu->skein;
+    bool stopped = false;
 
     if (cpu->cflags_next_tb != -1 && (cpu->cflags_next_tb & CF_NOIRQ)) {
         return false;
@@ -255,8 +318,12 @@ bool skein_replay_gate(CPUState *cpu, TranslationBlock **last_tb)
     if (!c->in_kernel || c->halted || cpu->skein_left <= 0 ||
         (!skein_vm.system_scope && skein_user_mode(c))) {
         *last_tb = NULL;
-        if (!pump(c)) {
+        if (!pump(c, &stopped)) {
             cpu->exception_index = EXCP_INTERRUPT;
+            return true;
+        }
+        if (stopped) {
+            cpu->exception_index = EXCP_DEBUG;
             return true;
         }
     } else if (qatomic_read(&cpu->exit_request)) {

@@ -4,6 +4,7 @@
  *   replay_log.c    the log: events of each vCPU, in order
  *   replay.c        one vCPU: up to its next event, and that event
  *   replay_order.c  all of them: whose slice is next, and what devices do between slices
+ *   trace.c         what it executes, written down
  *   verdict.c       how it ends
  */
 #ifndef ACCEL_TCG_SKEIN_REPLAY_H
@@ -42,14 +43,71 @@ void skein_replay_run_used_up(SkeinCPU *c, uint8_t kind);
 /* Looks ahead for the next stop. False: none is known yet; *full: and the ring cannot hold more. */
 bool skein_replay_find_stop(SkeinCPU *c, bool *full);
 
+/* The log goes on behind the ticks at which all shards stand now. */
+void skein_replay_seek(void);
+
 /* replay.c */
 void skein_replay_mem(const struct skein_record *r);
+
+/*
+ * Who wants to see the replay at certain instructions: the debugger, the trace, checkpoints. A
+ * vCPU is "about to execute" when every event that stands at its icount is applied and the next
+ * thing to happen is its instruction of that number. That state is the same in every replay.
+ */
+struct skein_observer {
+    /* The first icount of the vCPU behind the present one at which at() must be called. */
+    uint64_t (*next)(SkeinCPU *c);
+    /* The vCPU is about to execute; called more often than asked for. True: stop here. */
+    bool (*at)(SkeinCPU *c);
+};
+
+#define SKEIN_NEVER UINT64_MAX
+
+/* Before the replay runs; the observer lives on. */
+void skein_observe(const struct skein_observer *observer);
+/* The machine's icount: all vCPUs' together. It tells points of the whole replay apart. */
+uint64_t skein_replay_icount(void);
+
+/* trace.c */
+bool skein_trace_open(Error **errp);
+/* An event is consumed, or applied by the devices. */
+void skein_trace_event(uint32_t shard, uint64_t tick, const struct skein_record *r);
+void skein_trace_close(void);
 
 /* replay_order.c */
 bool skein_replay_edge_met(const struct skein_record *r);
 void skein_replay_give_up(SkeinCPU *c);
 /* Device events until the slice that begins with this TOKEN may follow. */
 void skein_replay_devices(const struct skein_record *token);
+
+/* checkpoint.c: files, as the options ask for. */
+void skein_epochs_begin(void);
+void skein_epochs_end(void);
+
+/*
+ * rewind.c: checkpoints in memory, in a list by their icount. All of it in the replay's thread,
+ * with the big QEMU lock held.
+ */
+typedef struct SkeinCheckpoint SkeinCheckpoint;
+
+/* Some vCPU is about to execute. A replay that takes files as well cannot have these. */
+SkeinCheckpoint *skein_checkpoint_take(void);
+/* The machine as it was there, outside of any execution loop; later checkpoints are forgotten. */
+void skein_checkpoint_return(SkeinCheckpoint *cp);
+/* Forgets one that is neither the first nor the last. */
+void skein_checkpoint_drop(SkeinCheckpoint *cp);
+SkeinCheckpoint *skein_checkpoint_first(void);
+SkeinCheckpoint *skein_checkpoint_last(void);
+SkeinCheckpoint *skein_checkpoint_before(const SkeinCheckpoint *cp); /* NULL: it is the first */
+uint64_t skein_checkpoint_icount(const SkeinCheckpoint *cp);         /* the machine's */
+uint64_t skein_checkpoint_bytes(void);                               /* of all */
+
+/* until.c: the replay ends at the checkpoint in this file. */
+bool skein_until_begin(const char *path, Error **errp);
+/* An event of the shard was consumed; c: its vCPU, or NULL. */
+void skein_until_consumed(SkeinCPU *c, uint32_t shard, uint64_t tick);
+/* Between two instructions, all that was consumed is applied: ends the replay when it is there. */
+void skein_until_check(void);
 
 /* verdict.c */
 G_NORETURN void skein_replay_finish(enum skein_verdict verdict);

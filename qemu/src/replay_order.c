@@ -41,9 +41,11 @@ static bool device_step(void)
     skein_vm.device_cursor = cursor;
     skein_vm.device_tick++;
     skein_vm.session->events_done++;
+    skein_trace_event(skein_vm.device_shard, skein_vm.device_tick, r);
     skein_shard_release(&skein_vm.device_reader, cursor, 1);
     skein_vm.released_shard = skein_vm.device_shard;
     skein_vm.released_tick = skein_vm.device_tick;
+    skein_until_consumed(NULL, skein_vm.device_shard, skein_vm.device_tick);
     return true;
 }
 
@@ -170,13 +172,19 @@ void skein_replay_devices(const struct skein_record *token)
     }
 }
 
+/* The vCPU has had its last instruction of this slice: it gave the token up. */
+static bool slice_over(SkeinCPU *c, int r)
+{
+    return c->ended || (r == EXCP_INTERRUPT && had_it_last(c));
+}
+
 static void run_slice(SkeinCPU *c)
 {
     CPUState *cpu = c->cpu;
+    int r = 0;
 
-    while (!c->ended) {
-        int r;
-
+    skein_vm.running = c;
+    while (!slice_over(c, r)) {
         current_cpu = cpu;
         if (cpu->halted) {
             /* The log wakes it, at the gate. */
@@ -191,19 +199,20 @@ static void run_slice(SkeinCPU *c)
         }
         bql_lock();
         process_queued_cpu_work(cpu);
-        if (r == EXCP_INTERRUPT && had_it_last(c)) {
+        if (r == EXCP_DEBUG) {
             return;
         }
     }
+    skein_vm.running = NULL;
 }
 
 void skein_replay_run(void)
 {
-    skein_vm.released_shard = SKEIN_SHARD_NONE;
     for (;;) {
         bool known = all_known();
-        SkeinCPU *c = successor();
+        SkeinCPU *c = skein_vm.running ? skein_vm.running : successor();
 
+        skein_until_check();
         if (c) {
             run_slice(c);
         } else if (!device_step()) {

@@ -10,6 +10,7 @@ void skein_replay_finish(enum skein_verdict verdict)
 {
     struct skein_session_header *s = skein_vm.session;
 
+    skein_trace_close();
     s->verdict = verdict;
     s->end_ns = get_clock();
     s->kernel_icount = 0;
@@ -34,6 +35,8 @@ void skein_diverged(SkeinCPU *c, uint8_t kind, uint64_t expected, uint64_t got, 
     d->pc = c ? skein_env(c)->eip : 0;
     d->expected = expected;
     d->got = got;
+    d->good_tick = c ? c->good_tick : 0;
+    d->good_icount = c ? c->good_icount : 0;
     va_start(ap, fmt);
     vsnprintf(d->what, sizeof(d->what), fmt, ap);
     va_end(ap);

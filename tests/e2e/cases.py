@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import cases_bugs
+import cases_random
 from lab import Failed, Skipped, last_lines, need, verdict_line
 
 CASES = {}  # name -> Case
@@ -73,6 +74,7 @@ def add_workloads():
 add_matrix()
 add_workloads()
 cases_bugs.add_cases(case)
+cases_random.add_cases(case)
 
 
 @case("workload-disk")

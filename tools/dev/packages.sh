@@ -18,6 +18,7 @@ libxxhash-dev         checksums and digests
 libhwloc-dev          finds NUMA nodes and cores
 libnuma-dev           binds shards to NUMA nodes
 libseccomp-dev        names of system calls in skein's output
+libcapstone-dev       disassembly in skein replay --log and skein bisect
 libcriterion-dev      unit tests
 ninja-build           builds QEMU
 pkg-config            finds QEMU's libraries
@@ -52,6 +53,7 @@ lttng-tools           ./dev bench pipeline: the daemon that consumes what the tr
 mandoc                checks our manual pages
 chromium              the tests look at the timeline's page
 jq                    the tests and benchmarks read skein's JSON
+gdb                   the tests debug a replayed kernel with it
 TABLE
 }
 
