@@ -15,7 +15,7 @@ RUNS = 20
 SIGNS = {
     "abba": "Kernel panic - not syncing: hung_task: blocked tasks",
     "fetch": "Kernel panic - not syncing: bug_fetch: a message has overflowed its buffer",
-    "list": "list_del corruption. prev->next should be",
+    "list": "list_add corruption. next->prev should be prev",
     "uaf": "Kernel panic - not syncing: bug_uaf: object of generation",
     "wakeup": "SKEIN-BUG lost wake-up",
 }

@@ -50,7 +50,7 @@ static noinline long message_copy(const struct bug_message __user *m) {
     return status;
 }
 
-static long message_send(const struct bug_message __user *m) {
+static noinline long message_send(const struct bug_message __user *m) {
     long status;
 
     mutex_lock(&last_lock);

@@ -23,13 +23,10 @@ static noinline void client_append(struct client *c) {
     if (last != &clients) {
         bug_note((u64)last);
     }
-    c->node.prev = last;
-    c->node.next = &clients;
-    WRITE_ONCE(last->next, &c->node);
-    WRITE_ONCE(clients.prev, &c->node);
+    __list_add(&c->node, last, &clients);
 }
 
-static long client_touch(struct client *c) {
+static noinline long client_touch(struct client *c) {
     spin_lock(&clients_lock);
     list_del(&c->node);
     spin_unlock(&clients_lock);

@@ -69,7 +69,7 @@ static noinline void object_check(const struct object *o) {
     }
 }
 
-static long use(void) {
+static noinline long use(void) {
     struct object *o = object_get();
     if (!o) {
         return -ENOENT;
@@ -81,7 +81,7 @@ static long use(void) {
 }
 
 /* The device's open file is used by one process: nobody else replaces. */
-static long replace(void) {
+static noinline long replace(void) {
     struct object *o = object_make(), *old;
     if (!o) {
         return -ENOMEM;
