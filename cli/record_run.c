@@ -87,6 +87,7 @@ static int describe(struct record_run *r, struct skein_error *err) {
     m->vcpu_count = o->machine.vcpus;
     m->memory_bytes = o->machine.memory_bytes;
     m->scope = o->scope;
+    m->chaos = o->chaos;
     snprintf(m->cmdline, sizeof(m->cmdline), "%s", o->guest.append ? o->guest.append : "");
     snprintf(m->start, sizeof(m->start), "%s", o->start.word);
     snprintf(m->stop, sizeof(m->stop), "%s", o->stop.word);
@@ -248,6 +249,7 @@ static void fill_end(struct record_run *r, const struct skein_collector_status *
     m->end = ended ? h->end : 0;
     m->duration_ns = (ended ? h->end_ns : skein_now_ns()) - h->start_ns;
     m->kernel_icount = h->kernel_icount;
+    m->exit_report = h->exit_reported != 0 ? h->exit_status + 1 : 0;
     fill_tsc(r);
     m->token_waits = h->token_waits;
     m->token_wait_ns = h->token_wait_ns;
