@@ -16,10 +16,13 @@
 
 static const char record[] =
     "skein record -o DIR --kernel FILE [OPTIONS] [-- QEMU ARGS…]\n"
+    "skein record -o DIR --attach SOCKET [OPTIONS]\n"
     "\n"
-    "Runs a guest under QEMU and records its kernel.\n"
+    "Runs a guest under QEMU and records its kernel; or records a VM that runs already.\n"
     "\n"
     "  -o, --output DIR    the recording, a new folder\n"
+    "      --attach SOCKET QMP's UNIX socket of a running VM, which goes on after the recording\n"
+    "      --print-args    prints the QEMU arguments of a VM that can be recorded, no more\n"
     "      --kernel FILE   the guest's kernel\n"
     "      --initrd FILE   its initial file system\n"
     "      --append TEXT   its command line\n"
@@ -51,6 +54,9 @@ static const char replay[] =
     "\n"
     "Runs the recording again, comparing all the way; shows console, progress and summary.\n"
     "\n"
+    "      --gdb[=PORT]    waits for gdb, which goes through it in both directions, on that port "
+    "of\n"
+    "                      127.0.0.1 (a free one); says what to type\n"
     "      --log cpu=N,start=ICOUNT,end=ICOUNT\n"
     "                      instructions and changed registers of a vCPU instead, up to the end,\n"
     "                      which is not included; --json: a line for each\n" QEMU_OPTIONS
@@ -59,8 +65,14 @@ static const char replay[] =
 static const char verify[] =
     "skein verify [OPTIONS] DIR…\n"
     "\n"
-    "Runs the recordings again, quietly: one line for each.\n"
-    "\n" QEMU_OPTIONS "  -q, --quiet         only those that are not the same\n"
+    "Runs the recordings again, quietly: one line for each. What stands between two checkpoints, "
+    "an\n"
+    "epoch, is replayed by itself, and must end as the second one says.\n"
+    "\n"
+    "  -j, --jobs N        so many replays at once; 0: one for each processor (1)\n"
+    "      --resume FILE   keeps results in FILE, and goes on with what is missing there\n"
+    "      --junit FILE    JUnit XML: a suite for each recording, a case for each "
+    "epoch\n" QEMU_OPTIONS "  -q, --quiet         only those that are not the same; no progress\n"
     "      --json[=FILE]   an array for programs, on stdout or into FILE\n";
 
 static const char info[] = "skein info [OPTIONS] DIR\n"
@@ -143,6 +155,20 @@ static const char recover[] =
     "      --session FILE  its shared memory (looked for in /dev/shm)\n"
     "  -q, --quiet         does not say what was found\n" JSON_OPTION;
 
+static const char collect[] =
+    "skein collect --fd N -o DIR [OPTIONS]\n"
+    "\n"
+    "What QEMU starts for rr_record in its monitor, to make the recording; nobody else needs it.\n"
+    "\n"
+    "  -o, --output DIR    the recording, a new folder\n"
+    "      --fd N          the socket on which it talks to QEMU\n"
+    "      --machine TEXT  the VM's -machine\n"
+    "      --cpu TEXT      its -cpu\n"
+    "      --memory BYTES  its RAM\n"
+    "      --smp N         its vCPUs\n"
+    "      --qemu-version TEXT\n"
+    "                      QEMU's version\n";
+
 static const char completion[] =
     "skein completion bash\n"
     "\n"
@@ -164,6 +190,7 @@ static const struct {
     {"diff", diff},
     {"export", export},
     {"timeline", timeline},
+    {"collect", collect},
     {"recover", recover},
     {"completion", completion},
 };

@@ -88,6 +88,7 @@ static void take_object(struct fake_qemu *q, const char *value) {
     fake_option(value, "console", q->object.console, sizeof(q->object.console));
     fake_option(value, "start", q->object.start, sizeof(q->object.start));
     fake_option(value, "chaos", q->object.chaos, sizeof(q->object.chaos));
+    fake_option(value, "until", q->object.until, sizeof(q->object.until));
 }
 
 static void take_arguments(struct fake_qemu *q, char **argv) {
@@ -126,7 +127,8 @@ int main(int argc, char **argv) {
     }
     if (q.qmp_fd >= 0)
         answer(&q, "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n");
-    int exit_code = q.has_replayer ? fake_replay(&q) : fake_record(&q);
+    const bool epochs = strncmp(q.mode, "epochs,", 7) == 0;
+    int exit_code = !q.has_replayer ? fake_record(&q) : epochs ? fake_epoch(&q) : fake_replay(&q);
     if (q.session != NULL)
         skein_session_close(q.session);
     return exit_code;

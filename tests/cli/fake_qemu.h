@@ -18,6 +18,9 @@
  *   diverge    replay: a divergence at vCPU 1, slice 7, tick 9
  *   console    replay: another console byte
  *   foreign    replay: refuses the snapshot as another machine's
+ *   epochs,…   replay: fake_epochs.c, of what make_epochs has made. Words that follow, each with a
+ *              comma: kill@N, hang@N, diverge@N, console@N in epoch N; hang, slow in all
+ *              FAKE_QEMU_LOG names a file to which "begin N" and "end N" are appended
  */
 #ifndef SKEIN_TESTS_CLI_FAKE_QEMU_H
 #define SKEIN_TESTS_CLI_FAKE_QEMU_H
@@ -32,6 +35,7 @@ struct fake_object {
     char console[512];
     char start[32];
     char chaos[32];
+    char until[512];
 };
 
 struct fake_qemu {
@@ -53,6 +57,9 @@ void fake_option(const char *list, const char *key, char *value, size_t size);
 /* Records the made-up guest from start to end, or replays it; the exit code. */
 int fake_record(struct fake_qemu *q);
 int fake_replay(struct fake_qemu *q);
+
+/* fake_epochs.c */
+int fake_epoch(struct fake_qemu *q);
 
 /* Answers what came over QMP. True: it is time to end. added: an object-add came. */
 bool fake_qmp(struct fake_qemu *q, bool *added);
