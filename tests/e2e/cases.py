@@ -11,6 +11,7 @@ import time
 
 import cases_random
 import cases_bugs
+import cases_sess
 from lab import Failed, Skipped, last_lines, need, verdict_line
 
 CASES = {}  # name -> Case
@@ -75,6 +76,7 @@ add_matrix()
 add_workloads()
 cases_random.add_cases(case)
 cases_bugs.add_cases(case)
+cases_sess.add_cases(case)
 
 
 @case("workload-disk")
