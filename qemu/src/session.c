@@ -2,7 +2,7 @@
  * A session from its shared memory to its end: mapped, compared with the machine, begun with a
  * snapshot saved or loaded, finished. Who asks for which, and when, is in control.c.
  */
-#include "accel/tcg/skein/replay.h"
+#include "accel/tcg/skein/finder.h"
 
 #include <sys/mman.h>
 
@@ -189,6 +189,10 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     h->start_ns = get_clock();
     h->tsc_start = (uint64_t)cpu_get_ticks();
     if (skein_replaying && skein_vm.options->trace && !skein_trace_open(errp)) {
+        return false;
+    }
+    if (skein_replaying && skein_vm.options->override &&
+        !skein_override_load(skein_vm.options->override, errp)) {
         return false;
     }
     skein_vm.active = true;

@@ -103,6 +103,13 @@ typedef struct SkeinOptions {
     uint64_t trace_cpu;
     uint64_t trace_start; /* icounts; the last one is not included */
     uint64_t trace_end;
+    char *find; /* replay: a finding is written to this file */
+    uint64_t find_cpu;
+    uint64_t find_good;  /* tick of its last digest that was right */
+    uint64_t find_wrong; /* tick at which it diverges; 0: just verify, the same each time */
+    uint64_t find_jobs;
+    uint64_t find_seconds;
+    char *override; /* replay: with the event of this finding corrected */
     uint64_t chaos; /* record: seed of perturbations; 0: none */
 } SkeinOptions;
 
@@ -167,6 +174,19 @@ static inline uint64_t skein_mix(uint64_t h, uint64_t v)
     return h ^ h >> 29;
 }
 
+/* finder_child.c: the finder wants to know what the digest is made of. */
+extern bool skein_digest_noted;
+void skein_digest_note(SkeinCPU *c, int slot, uint64_t value);
+
+/* One more value goes into the vCPU's digest; slot: of a kernel exit, else -1. */
+static inline void skein_digest_add(SkeinCPU *c, int slot, uint64_t value)
+{
+    c->digest = skein_mix(c->digest, value);
+    if (unlikely(skein_digest_noted)) {
+        skein_digest_note(c, slot, value);
+    }
+}
+
 /* token.c */
 bool skein_token_acquire(SkeinCPU *c); /* true when it slept; logs the slice's start */
 bool skein_token_try(SkeinCPU *c);
@@ -212,6 +232,9 @@ void skein_interrupt_apply(SkeinCPU *c, uint32_t arg);
 void skein_digest_input(SkeinCPU *c, uint8_t kind, uint32_t arg, const void *fixed,
                         size_t fixed_len, const void *bytes, size_t len);
 uint64_t skein_digest_chain(SkeinCPU *c);
+/* Registers and icount between two instructions, as they go into a digest. */
+#define SKEIN_DIGEST_VALUES (CPU_NB_REGS + 7)
+void skein_digest_values(SkeinCPU *c, uint64_t value[SKEIN_DIGEST_VALUES]);
 uint64_t skein_digest_here(SkeinCPU *c);
 uint64_t skein_digest_slice(SkeinCPU *c);
 uint64_t skein_digest_ram(void);
