@@ -19,6 +19,7 @@ enum skein_exit {
     SKEIN_EXIT_FAILED = 1,     /* replay: diverged; diff: different */
     SKEIN_EXIT_USAGE = 2,      /* bad usage, unreadable recording, QEMU without the recorder */
     SKEIN_EXIT_INCOMPLETE = 3, /* incomplete recording; replay: the same as far as it goes */
+    SKEIN_EXIT_NOT_FOUND = 4,  /* record --until: in no run */
     SKEIN_EXIT_INTERRUPTED = 130,
 };
 
@@ -53,5 +54,7 @@ struct skein_json_opt {
 /* "512M", "2G": bytes with an optional K, M, G; false when it is anything else. */
 bool skein_parse_size(const char *text, uint64_t *bytes);
 bool skein_parse_u32(const char *text, uint32_t max, uint32_t *value);
+/* "2", "0.25": seconds, down to a millisecond; not nothing. */
+bool skein_parse_seconds(const char *text, uint32_t *ms);
 
 #endif

@@ -38,7 +38,12 @@ static const char record[] =
     "                      what is forced to the disk, and when (segment)\n"
     "      --timeout SECONDS\n"
     "                      end the recording after that long\n"
-    "      --huge-pages    the shards in huge pages, where the system offers them\n" QEMU_OPTIONS
+    "      --huge-pages    the shards in huge pages, where the system offers them\n"
+    "      --until panic|console:TEXT|exit:N\n"
+    "                      keep the recording only when it has caught that: a broken kernel,\n"
+    "                      TEXT on the console, byte N written to port 0x5ce1\n"
+    "      --repeat N      with --until: up to N recordings, one after the other (1)\n"
+    "      --chaos SEED    disturb the order of execution, so that rare races happen\n" QEMU_OPTIONS
     "  -q, --quiet         neither the console nor the summary\n" JSON_OPTION;
 
 static const char replay[] =
@@ -54,8 +59,14 @@ static const char replay[] =
 static const char verify[] =
     "skein verify [OPTIONS] DIR…\n"
     "\n"
-    "Runs the recordings again, quietly: one line for each.\n"
-    "\n" QEMU_OPTIONS "  -q, --quiet         only those that are not the same\n"
+    "Runs the recordings again, quietly: one line for each. What stands between two checkpoints, "
+    "an\n"
+    "epoch, is replayed by itself, and must end as the second one says.\n"
+    "\n"
+    "  -j, --jobs N        so many replays at once; 0: one for each processor (1)\n"
+    "      --resume FILE   keeps results in FILE, and goes on with what is missing there\n"
+    "      --junit FILE    JUnit XML: a suite for each recording, a case for each "
+    "epoch\n" QEMU_OPTIONS "  -q, --quiet         only those that are not the same; no progress\n"
     "      --json[=FILE]   an array for programs, on stdout or into FILE\n";
 
 static const char info[] = "skein info [OPTIONS] DIR\n"

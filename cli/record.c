@@ -17,8 +17,12 @@ enum opt {
     OPT_START,
     OPT_STOP,
     OPT_DURABILITY,
+    OPT_EPOCH,
     OPT_TIMEOUT,
     OPT_HUGE_PAGES,
+    OPT_UNTIL,
+    OPT_REPEAT,
+    OPT_CHAOS,
     OPT_QEMU,
     OPT_JSON,
     OPT_VERBOSE,
@@ -36,8 +40,12 @@ static const struct option options[] = {
     {"start", required_argument, NULL, OPT_START},
     {"stop", required_argument, NULL, OPT_STOP},
     {"durability", required_argument, NULL, OPT_DURABILITY},
+    {"epoch", required_argument, NULL, OPT_EPOCH},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"huge-pages", no_argument, NULL, OPT_HUGE_PAGES},
+    {"until", required_argument, NULL, OPT_UNTIL},
+    {"repeat", required_argument, NULL, OPT_REPEAT},
+    {"chaos", required_argument, NULL, OPT_CHAOS},
     {"qemu", required_argument, NULL, OPT_QEMU},
     {"json", optional_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, 'q'},
@@ -135,10 +143,26 @@ static int parse_option(int option, const char *value, struct skein_record_opts 
     case OPT_JSON:
         o->json = (struct skein_json_opt){.on = true, .file = value};
         return 0;
+    case OPT_CHAOS:
+        return skein_parse_u32(value, UINT32_MAX, &o->chaos) && o->chaos > 0
+                   ? 0
+                   : bad_value("chaos", value, "a seed, 1 to 4294967295");
+    case OPT_UNTIL:
+        return skein_until_parse(value, &o->until)
+                   ? 0
+                   : bad_value("until", value, "panic, console:TEXT or exit:N");
+    case OPT_REPEAT:
+        return skein_parse_u32(value, 1000000, &o->repeat) && o->repeat > 0
+                   ? 0
+                   : bad_value("repeat", value, "a number of runs");
     case OPT_SCOPE:
         return parse_scope(value, o);
     case OPT_DURABILITY:
         return parse_durability(value, o);
+    case OPT_EPOCH:
+        return skein_parse_seconds(value, &o->epoch_ms)
+                   ? 0
+                   : bad_value("epoch", value, "seconds, like 2 or 0.5");
     case OPT_START:
         return parse_trigger(value, "boot", &o->start)
                    ? 0
@@ -182,5 +206,8 @@ int skein_cmd_record(int argc, char **argv) {
         return skein_fail(SKEIN_EXIT_USAGE, "record: where to? Give -o DIR");
     if (o.guest.kernel == NULL)
         return skein_fail(SKEIN_EXIT_USAGE, "record: which kernel? Give --kernel FILE");
-    return skein_record_run(&o);
+    if (o.repeat > 0 && o.until.kind == SKEIN_UNTIL_NOTHING)
+        return skein_fail(SKEIN_EXIT_USAGE, "record: --repeat until when? Give --until");
+    return o.until.kind != SKEIN_UNTIL_NOTHING ? skein_record_repeat(&o)
+                                               : skein_record_run(&o, NULL);
 }

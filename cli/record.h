@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/qemu_args.h"
+#include "cli/record_until.h"
 #include "pipeline/collector.h"
 #include "pipeline/manifest.h"
 
@@ -30,8 +31,12 @@ struct skein_record_opts {
     struct skein_trigger start;
     struct skein_trigger stop;
     enum skein_durability durability;
+    uint32_t epoch_ms;  /* a checkpoint so often; 0: none */
     uint32_t timeout_s; /* 0: none */
-    const char *qemu;   /* NULL: not chosen */
+    uint32_t chaos;     /* seed; 0: none */
+    uint32_t repeat;    /* runs at most, until the failure comes; 0: not said */
+    struct skein_until until;
+    const char *qemu; /* NULL: not chosen */
     bool huge_pages;
     bool quiet;
     bool verbose;
@@ -39,7 +44,20 @@ struct skein_record_opts {
     char *const *extra; /* QEMU's own arguments; NULL-terminated */
 };
 
-/* Everything from the checks to the summary; returns the exit code. */
-int skein_record_run(const struct skein_record_opts *opts);
+/* What became of a recording that was to catch a failure. */
+struct skein_record_outcome {
+    bool began;
+    bool caught; /* the recording is there; else, unless it is incomplete, it is not */
+    bool interrupted;
+    uint64_t duration_ns; /* from the start of QEMU to its end */
+    char what[sizeof(((struct skein_until_watch *)0)->what)];
+    struct skein_manifest manifest;
+};
+
+/* Everything from the checks to the summary; returns the exit code. out: with opts->until only. */
+int skein_record_run(const struct skein_record_opts *opts, struct skein_record_outcome *out);
+
+/* With opts->until: one recording after the other. */
+int skein_record_repeat(const struct skein_record_opts *opts);
 
 #endif

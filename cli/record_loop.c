@@ -12,6 +12,10 @@
 #define SECOND_NS 1000000000ull
 /* For the end of a recording: RAM is hashed, shards drain. */
 #define STOP_GRACE_NS (60 * SECOND_NS)
+/* From the failure that was waited for to the recording's end: its marks are in it. */
+#define AFTERMATH_NS (SECOND_NS / 2)
+/* A kernel that is broken says more, or ends the guest. */
+#define PANIC_AFTERMATH_NS (3 * SECOND_NS)
 #define QUIT_GRACE_NS (10 * SECOND_NS)
 
 /* The loop's own state: how far the start and the end have come. */
@@ -25,6 +29,7 @@ struct progress_of_run {
     bool quit_asked;
     uint64_t kill_at_ns; /* 0: not yet */
     uint64_t deadline_ns;
+    uint64_t caught_ns; /* when the failure was seen; 0: not yet */
 };
 
 static void quit(struct skein_record_loop *l, struct progress_of_run *r) {
@@ -54,11 +59,19 @@ static bool wants_start(const struct skein_record_loop *l, const struct progress
     return l->opts->start.when == SKEIN_WHEN_CONSOLE && !r->start_asked;
 }
 
+static bool has_started(const struct skein_record_loop *l, const struct progress_of_run *r) {
+    switch (l->opts->start.when) {
+    case SKEIN_WHEN_CONSOLE:
+        return r->start_asked;
+    case SKEIN_WHEN_GUEST:
+        return l->began;
+    default:
+        return true;
+    }
+}
+
 static bool wants_stop(const struct skein_record_loop *l, const struct progress_of_run *r) {
-    bool started = l->opts->start.when == SKEIN_WHEN_CONSOLE ? r->start_asked : true;
-    if (l->opts->start.when == SKEIN_WHEN_GUEST)
-        started = l->began;
-    return l->opts->stop.when == SKEIN_WHEN_CONSOLE && started && !r->stop_asked;
+    return l->opts->stop.when == SKEIN_WHEN_CONSOLE && has_started(l, r) && !r->stop_asked;
 }
 
 static void watch_for_texts(struct skein_record_loop *l, struct progress_of_run *r,
@@ -68,6 +81,8 @@ static void watch_for_texts(struct skein_record_loop *l, struct progress_of_run 
         r->start_asked = true;
         skein_qmp_send(&l->vm->qmp, "%s", l->add_object);
     }
+    if (has_started(l, r))
+        skein_until_watch_console(&l->watch, bytes + used, len - used);
     if (wants_stop(l, r) && skein_textmatch_feed(&r->stop, bytes + used, len - used, &used))
         ask_for_the_end(l, r);
 }
@@ -113,8 +128,20 @@ static void follow_state(struct skein_record_loop *l, struct progress_of_run *r)
         skein_error_set(&l->error, 0, "%.*s", (int)sizeof(h->message), h->message);
     if (l->vm->qmp.failed && !l->began && l->error.text[0] == '\0')
         skein_error_set(&l->error, 0, "QEMU refused to record: %s", l->vm->qmp.message);
+    skein_until_watch_session(&l->watch, h);
     if (state == SKEIN_STATE_ENDED || l->error.text[0] != '\0')
         quit(l, r);
+}
+
+static void follow_failure(struct skein_record_loop *l, struct progress_of_run *r,
+                           uint64_t now_ns) {
+    bool panic = l->opts->until.kind == SKEIN_UNTIL_PANIC;
+    if (!l->watch.seen)
+        return;
+    if (r->caught_ns == 0)
+        r->caught_ns = now_ns;
+    if (now_ns - r->caught_ns >= (panic ? PANIC_AFTERMATH_NS : AFTERMATH_NS))
+        ask_for_the_end(l, r);
 }
 
 /* A collector that fails (a full disk) leaves the shards full: QEMU would wait for ever. */
@@ -146,6 +173,7 @@ static void follow_clock(struct skein_record_loop *l, struct progress_of_run *r)
         l->interrupted = true;
         ask_for_the_end(l, r);
     }
+    follow_failure(l, r, now_ns);
     if (r->deadline_ns != 0 && now_ns >= r->deadline_ns) {
         r->deadline_ns = 0;
         l->timed_out = true;
@@ -162,6 +190,7 @@ void skein_record_loop_run(struct skein_record_loop *l) {
         skein_textmatch_init(&r.start, o->start.text);
     if (o->stop.when == SKEIN_WHEN_CONSOLE)
         skein_textmatch_init(&r.stop, o->stop.text);
+    skein_until_watch_init(&l->watch, &o->until);
     if (o->timeout_s > 0)
         r.deadline_ns = skein_now_ns() + o->timeout_s * SECOND_NS;
     bool hidden = o->quiet || (o->json.on && o->json.file == NULL);

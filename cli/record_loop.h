@@ -23,6 +23,7 @@ struct skein_record_loop {
     bool began;
     bool interrupted; /* by SIGINT or SIGTERM */
     bool timed_out;
+    struct skein_until_watch watch;
     struct skein_error error; /* the recorder or QEMU refused; text is empty otherwise */
 };
 

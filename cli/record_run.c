@@ -1,5 +1,6 @@
 /* skein record: from the checks to the summary. */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,9 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/checkpoint_taker.h"
 #include "cli/qemu_probe.h"
 #include "cli/qemu_refuse.h"
+#include "cli/record_dir.h"
 #include "cli/record_loop.h"
+#include "cli/record_object.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 #include "cli/tsc_gauge.h"
@@ -38,6 +42,7 @@ struct record_run {
     bool packing;
     int packed;
     struct skein_error pack_error;
+    struct skein_checkpoint_taker taker;
 };
 
 static int check_readable(const char *what, const char *path, struct skein_error *err) {
@@ -100,34 +105,6 @@ static int describe(struct record_run *r, struct skein_error *err) {
     return ret;
 }
 
-static int make_dir(struct record_run *r, struct skein_error *err) {
-    const char *dir = r->opts->dir;
-    r->made_dir = access(dir, F_OK) != 0;
-    int ret = skein_recording_create(dir, &r->manifest, err);
-    if (ret != 0)
-        return ret;
-    if (realpath(dir, r->dir) == NULL)
-        return skein_error_sys(err, -errno, "cannot find %s again", dir);
-    return 0;
-}
-
-/* A recording that never began leaves nothing behind. */
-static void remove_dir(struct record_run *r) {
-    static const char *const names[] = {"segments/000001.skn.partial",
-                                        "segments/000001.skn",
-                                        "segments",
-                                        SKEIN_CONSOLE_NAME,
-                                        SKEIN_SNAPSHOT_NAME,
-                                        "manifest"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        char path[PATH_MAX + 64];
-        snprintf(path, sizeof(path), "%s/%s", r->dir, names[i]);
-        remove(path);
-    }
-    if (r->made_dir)
-        rmdir(r->dir);
-}
-
 /* For tools that show when events happened. */
 static void fill_tsc(struct record_run *r) {
     r->manifest.tsc_start = skein_session_header(r->stage.session)->tsc_start;
@@ -145,41 +122,25 @@ static void *pack(void *opaque) {
         r->packed = skein_manifest_write(r->dir, &r->manifest, &r->pack_error);
     if (r->packed == 0)
         unlink(r->stage.snapshot);
+    struct skein_error err;
+    if (r->packed == 0 && r->opts->epoch_ms != 0 &&
+        skein_checkpoint_taker_start(&r->taker, r->stage.session, r->stage.checkpoint, r->dir,
+                                     &r->manifest, 0, &err) != 0)
+        skein_fail(0, "there are no checkpoints: %s", err.text);
     return NULL;
 }
 
-static void start_packing(void *opaque) {
-    struct record_run *r = opaque;
+static void start_packing(struct record_run *r) {
     int failed = pthread_create(&r->packer, NULL, pack, r);
     r->packing = failed == 0;
     r->packed = -failed;
 }
 
-/* Whether the guest's control port ends the recording. */
-static const char *stop_word(const struct skein_record_opts *o) {
-    return o->stop.when == SKEIN_WHEN_GUEST ? "guest" : "host";
-}
-
-/* QMP's way to say what push_recorder() says. */
-static void format_add_object(struct record_run *r) {
-    snprintf(r->add_object, sizeof(r->add_object),
-             "{\"execute\":\"object-add\",\"arguments\":{\"qom-type\":\"skein-record\","
-             "\"id\":\"" SKEIN_OBJECT_ID "\",\"session\":\"%s\","
-             "\"start\":\"now\",\"stop\":\"%s\",\"snapshot\":\"%s\",\"console\":\"%s\"}}",
-             skein_session_name(r->stage.session), stop_word(r->opts), r->stage.snapshot,
-             r->stage.console);
-}
-
-static void push_recorder(struct record_run *r, struct skein_argv *argv) {
-    const struct skein_record_opts *o = r->opts;
-    if (o->start.when == SKEIN_WHEN_CONSOLE)
-        return; /* comes by QMP, when the text has been seen */
-    skein_argv_push(argv, "-object");
-    skein_argv_push(
-        argv,
-        "skein-record,id=" SKEIN_OBJECT_ID ",session=%s,start=%s,stop=%s,snapshot=%s,console=%s",
-        skein_session_name(r->stage.session), o->start.when == SKEIN_WHEN_GUEST ? "guest" : "now",
-        stop_word(o), r->stage.snapshot, r->stage.console);
+/* Most of the recordings that are to catch a failure are thrown away: no work for them. */
+static void on_running(void *opaque) {
+    struct record_run *r = opaque;
+    if (r->opts->until.kind == SKEIN_UNTIL_NOTHING || r->opts->epoch_ms != 0)
+        start_packing(r);
 }
 
 static int start_qemu(struct record_run *r, struct skein_error *err) {
@@ -190,7 +151,8 @@ static int start_qemu(struct record_run *r, struct skein_error *err) {
     struct skein_argv argv = {0};
     skein_qemu_args_machine(&argv, r->qemu, &r->opts->machine);
     skein_qemu_args_record(&argv, &r->opts->guest, sockets.theirs[0], sockets.theirs[1]);
-    push_recorder(r, &argv);
+    if (r->opts->start.when != SKEIN_WHEN_CONSOLE) /* else by QMP, when the text has been seen */
+        skein_record_object_args(r->opts, &r->stage, &argv);
     for (char *const *extra = r->opts->extra; *extra != NULL; extra++)
         skein_argv_push(&argv, "%s", *extra);
     ret = skein_vm_start(&r->vm, &sockets, argv.v, r->stage.log_fd, err);
@@ -227,7 +189,7 @@ static int start_everything(struct record_run *r, struct skein_error *err) {
     if (ret != 0)
         return ret;
     r->manifest.digest_interval = skein_session_header(r->stage.session)->digest_interval;
-    format_add_object(r);
+    skein_record_object_qmp(r->opts, &r->stage, r->add_object, sizeof(r->add_object));
     const struct skein_collector_opts opts = {
         .session = r->stage.session, .dir = r->dir, .durability = r->opts->durability};
     ret = skein_collector_start(&opts, &r->collector, err);
@@ -283,8 +245,11 @@ static int finish(struct record_run *r, struct skein_error *err) {
     if (skein_session_state(r->stage.session) == SKEIN_STATE_ENDED)
         skein_collector_wait(r->collector, COLLECT_TIMEOUT_MS);
     skein_collector_stop(r->collector);
+    if (!r->packing)
+        start_packing(r);
     if (r->packing)
         pthread_join(r->packer, NULL);
+    skein_checkpoint_taker_stop(&r->taker);
     struct skein_collector_status *status = calloc(1, sizeof(*status));
     if (status == NULL)
         return skein_error_set(err, -ENOMEM, "out of memory");
@@ -308,7 +273,8 @@ static int report(const struct record_run *r) {
         skein_report_text(stderr, r->opts->dir, m);
     if (r->loop.timed_out && !o->quiet)
         fprintf(stderr, "  ended by --timeout %u\n", o->timeout_s);
-    if (o->json.on && !skein_report_json_to(&o->json, o->dir, m))
+    if (o->json.on && o->until.kind == SKEIN_UNTIL_NOTHING &&
+        !skein_report_json_to(&o->json, o->dir, m))
         return skein_fail(SKEIN_EXIT_FAILED, "cannot write %s", o->json.file);
     if (m->complete)
         return SKEIN_EXIT_OK;
@@ -335,10 +301,17 @@ static int explain_nothing(struct record_run *r) {
                       o->start.word, how);
 }
 
+/* It was to catch a failure, and ended well without it. What ended badly is kept. */
+static bool is_unwanted(const struct record_run *r) {
+    return r->opts->until.kind != SKEIN_UNTIL_NOTHING && !r->loop.watch.seen &&
+           r->loop.error.text[0] == '\0' &&
+           skein_session_state(r->stage.session) == SKEIN_STATE_ENDED;
+}
+
 static int run(struct record_run *r, struct skein_error *err) {
     int ret = start_everything(r, err);
     if (ret != 0) {
-        remove_dir(r);
+        skein_record_dir_remove(r->dir, r->made_dir);
         return skein_fail(SKEIN_EXIT_USAGE, "%s", err->text);
     }
     r->loop.opts = r->opts;
@@ -346,13 +319,18 @@ static int run(struct record_run *r, struct skein_error *err) {
     r->loop.collector = r->collector;
     r->loop.vm = &r->vm;
     r->loop.add_object = r->add_object;
-    r->loop.on_running = start_packing;
+    r->loop.on_running = on_running;
     r->loop.opaque = r;
     skein_record_loop_run(&r->loop);
     if (!r->loop.began) {
         skein_collector_stop(r->collector);
-        remove_dir(r);
+        skein_record_dir_remove(r->dir, r->made_dir);
         return explain_nothing(r);
+    }
+    if (is_unwanted(r)) {
+        skein_collector_stop(r->collector);
+        skein_record_dir_remove(r->dir, r->made_dir);
+        return SKEIN_EXIT_OK;
     }
     ret = finish(r, err);
     if (r->stage.keep)
@@ -361,17 +339,27 @@ static int run(struct record_run *r, struct skein_error *err) {
     return ret != 0 ? skein_fail(SKEIN_EXIT_INCOMPLETE, "%s", err->text) : report(r);
 }
 
-int skein_record_run(const struct skein_record_opts *opts) {
+static void fill_outcome(const struct record_run *r, struct skein_record_outcome *out) {
+    out->began = r->loop.began;
+    out->caught = r->loop.watch.seen;
+    out->interrupted = r->loop.interrupted;
+    memcpy(out->what, r->loop.watch.what, sizeof(out->what));
+    out->manifest = r->manifest;
+}
+
+int skein_record_run(const struct skein_record_opts *opts, struct skein_record_outcome *out) {
     struct skein_error err = {0};
     struct record_run *r = calloc(1, sizeof(*r));
     if (r == NULL)
         return skein_fail(SKEIN_EXIT_FAILED, "out of memory");
     r->opts = opts;
     r->stage.log_fd = -1;
+    r->loop.signal_fd = -1;
     r->vm.console_fd = -1;
     r->vm.qmp.fd = -1;
     int code;
-    if (check_request(r, &err) != 0 || describe(r, &err) != 0 || make_dir(r, &err) != 0)
+    if (check_request(r, &err) != 0 || describe(r, &err) != 0 ||
+        skein_record_dir_make(opts->dir, &r->manifest, r->dir, &r->made_dir, &err) != 0)
         code = skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
     else
         code = run(r, &err);
@@ -379,6 +367,10 @@ int skein_record_run(const struct skein_record_opts *opts) {
     if (r->collector != NULL)
         skein_collector_free(r->collector);
     skein_stage_close(&r->stage);
+    if (r->loop.signal_fd >= 0)
+        close(r->loop.signal_fd);
+    if (out != NULL)
+        fill_outcome(r, out);
     free(r);
     return code;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/from.h"
 #include "cli/replay_cmd.h"
 #include "cli/replay_log.h"
 #include "cli/replay_report.h"
@@ -21,17 +22,30 @@ static void say_result(const char *dir, const struct skein_replay_result *r) {
     skein_replay_report_line(stderr, dir, r);
 }
 
-static int parse(struct skein_replay_cmd *c, const char **log, int argc, char **argv) {
+/* What replay alone takes. */
+struct own {
+    const char *log;
+    const char *from;
+    struct skein_epoch epoch; /* from there to the end */
+};
+
+static int parse(struct skein_replay_cmd *c, struct own *own, int argc, char **argv) {
     static const struct option options[] = {
-        {"log", required_argument, NULL, 'l'},  {"qemu", required_argument, NULL, 'Q'},
-        {"json", optional_argument, NULL, 'j'}, {"quiet", no_argument, NULL, 'q'},
-        {"verbose", no_argument, NULL, 'v'},    {NULL, 0, NULL, 0},
+        {"log", required_argument, NULL, 'l'},   {"from", required_argument, NULL, 'f'},
+        {"epoch", required_argument, NULL, 'e'}, {"qemu", required_argument, NULL, 'Q'},
+        {"json", optional_argument, NULL, 'j'},  {"quiet", no_argument, NULL, 'q'},
+        {"verbose", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
     };
     opterr = 0;
     for (int found; (found = getopt_long(argc, argv, ":q", options, NULL)) != -1;) {
         if (found == 'l')
-            *log = optarg;
-        else if (!skein_replay_cmd_option(c, found))
+            own->log = optarg;
+        else if (found == 'f')
+            own->from = optarg;
+        else if (found == 'e' && !skein_parse_seconds(optarg, &c->run.epoch_ms))
+            return skein_fail(SKEIN_EXIT_USAGE,
+                              "replay: --epoch %s: it must be seconds, like 2 or 0.5", optarg);
+        else if (found != 'e' && !skein_replay_cmd_option(c, found))
             return skein_fail_option("replay", argv, found);
     }
     if (optind >= argc)
@@ -43,13 +57,18 @@ static int parse(struct skein_replay_cmd *c, const char **log, int argc, char **
 
 int skein_cmd_replay(int argc, char **argv) {
     struct skein_replay_cmd c = {0};
-    const char *log = NULL;
-    int code = parse(&c, &log, argc, argv);
+    struct own own = {0};
+    struct skein_error err;
+    int code = parse(&c, &own, argc, argv);
     if (code != 0)
         return code;
     const char *dir = argv[optind];
-    if (log != NULL)
-        return skein_replay_log(&c, dir, log);
+    if (own.log != NULL)
+        return skein_replay_log(&c, dir, own.log);
+    if (own.from != NULL && skein_from_find(dir, own.from, &own.epoch, &err) != 0)
+        return skein_fail(SKEIN_EXIT_USAGE, "replay: %s", err.text);
+    if (own.from != NULL)
+        c.run.epoch = &own.epoch;
     c.run.show = !c.quiet && !(c.json.on && c.json.file == NULL);
     struct skein_replay_result *r = calloc(1, sizeof(*r));
     if (r == NULL)

@@ -20,8 +20,9 @@
 /* One shard's way from the recording into the session. */
 struct lane {
     struct skein_reader *reader;
-    struct skein_shard_writer writer;
-    uint64_t last_tick; /* the last one to feed */
+    struct skein_shard_writer writer; /* its tick counts what was fed, all told */
+    uint64_t tick;                    /* of the recording: the last one fed */
+    uint64_t last_tick;               /* the last one to feed */
     bool closed;
     bool pending; /* `event` waits for room */
     struct skein_event event;
@@ -31,6 +32,7 @@ struct skein_feeder {
     struct skein_session *session;
     struct skein_block_cache *cache;
     uint32_t shard_count;
+    uint64_t seeks; /* requests fulfilled */
     struct lane lanes[SKEIN_MAX_SHARDS];
     pthread_t thread;
     pthread_mutex_t lock; /* of what follows */
@@ -50,27 +52,34 @@ static bool has_room(struct skein_shard_writer *w, const struct skein_record *re
     return w->head + need - w->cached_tail <= ring;
 }
 
+/* Makes `event` the next one to feed. */
+static int fetch(struct lane *l, struct skein_error *err) {
+    int rc = skein_reader_next(l->reader, &l->event, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (rc == 0 || l->event.tick != l->tick + 1) {
+        return skein_error_set(err, -EBADMSG, "shard %u lacks its event %llu",
+                               l->writer.mem->shard_id, (unsigned long long)l->tick + 1);
+    }
+    if (!skein_shape_fits(l->event.record)) {
+        return skein_error_set(err, -EBADMSG,
+                               "event %llu of shard %u has not the shape of its kind",
+                               (unsigned long long)l->event.tick, l->writer.mem->shard_id);
+    }
+    l->pending = true;
+    return 0;
+}
+
 /* Feeds what fits, up to a batch; the number of events, or negative errno. */
 static int feed(struct lane *l, struct skein_error *err) {
     int fed = 0;
 
-    while (fed < BATCH_EVENTS && l->writer.tick < l->last_tick) {
-        if (!l->pending) {
-            int rc = skein_reader_next(l->reader, &l->event, err);
-            if (rc < 0) {
-                return rc;
-            }
-            if (rc == 0 || l->event.tick != l->writer.tick + 1) {
-                return skein_error_set(err, -EBADMSG, "shard %u lacks its event %llu",
-                                       l->writer.mem->shard_id,
-                                       (unsigned long long)l->writer.tick + 1);
-            }
-            if (!skein_shape_fits(l->event.record)) {
-                return skein_error_set(err, -EBADMSG,
-                                       "event %llu of shard %u has not the shape of its kind",
-                                       (unsigned long long)l->event.tick, l->writer.mem->shard_id);
-            }
-            l->pending = true;
+    while (fed < BATCH_EVENTS && l->tick < l->last_tick) {
+        int rc = l->pending ? 0 : fetch(l, err);
+        if (rc != 0) {
+            return rc;
         }
         const struct skein_record *rec = l->event.record;
         if (!has_room(&l->writer, rec)) {
@@ -78,65 +87,122 @@ static int feed(struct lane *l, struct skein_error *err) {
         }
         skein_shard_append(&l->writer, rec->kind, rec->flags, rec->arg, rec + 1,
                            rec->size_bytes - sizeof(*rec));
+        l->tick++;
         l->pending = false;
         fed++;
     }
     skein_shard_publish(&l->writer);
-    if (l->writer.tick == l->last_tick && !l->closed) {
+    if (l->tick == l->last_tick && !l->closed) {
         skein_shard_close(&l->writer);
         l->closed = true;
     }
     return fed;
 }
 
-/* One round over all shards. Negative errno; 0: nothing could be done now; 1: something was. */
-static int round_of(struct skein_feeder *f, uint64_t *fed, bool *open, struct skein_error *err) {
-    int any = 0;
+/* The number of QEMU's last request to go on elsewhere; pairs with its release of it. */
+static uint64_t seeks_wanted(const struct skein_feeder *f) {
+    return skein_load_acquire_64(&skein_session_header(f->session)->seek);
+}
 
-    *open = false;
+/* What is fed from now on are the events after this tick. */
+static int move(struct lane *l, uint64_t tick, struct skein_error *err) {
+    if (tick > l->last_tick) {
+        return skein_error_set(err, -EINVAL, "shard %u has no events after its %lluth",
+                               l->writer.mem->shard_id, (unsigned long long)tick);
+    }
+    skein_reader_seek(l->reader, tick + 1);
+    l->tick = tick;
+    l->pending = false;
+    if (l->closed) {
+        skein_shard_reopen(&l->writer);
+        l->closed = false;
+    }
+    return 0;
+}
+
+/*
+ * Goes where QEMU wants to be. Nothing is read for it: QEMU can throw away what it has while the
+ * first block is decoded. A request that comes meanwhile is a request of its own, so it does no
+ * harm that the ticks read here may be partly its.
+ */
+static int answer_seek(struct skein_feeder *f, uint64_t seek, struct skein_error *err) {
+    struct skein_session_header *h = skein_session_header(f->session);
+
     for (uint32_t i = 0; i < f->shard_count; i++) {
-        if (f->lanes[i].closed) {
-            continue;
+        struct lane *l = &f->lanes[i];
+        int rc = move(l, skein_load_relaxed_64(&h->seek_tick[i]), err);
+        if (rc != 0) {
+            return rc;
         }
-        int n = feed(&f->lanes[i], err);
+        skein_store_relaxed_64(&h->seek_from[i], l->writer.published);
+    }
+    f->seeks = seek;
+    /* Pairs with QEMU's acquire: it sees where, and that shards are open. */
+    skein_store_release_64(&h->seek_done, seek);
+    return 0;
+}
+
+/*
+ * One round over all shards; a request to go on elsewhere ends it, and is the next one's first
+ * thing. Negative errno; 0: nothing could be done now; 1: something was.
+ */
+static int round_of(struct skein_feeder *f, struct skein_error *err) {
+    uint64_t seek = seeks_wanted(f);
+    int any = seek != f->seeks;
+
+    if (any) {
+        int rc = answer_seek(f, seek, err);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    for (uint32_t i = 0; i < f->shard_count && seeks_wanted(f) == f->seeks; i++) {
+        int n = f->lanes[i].closed ? 0 : feed(&f->lanes[i], err);
         if (n < 0) {
             return n;
         }
-        *fed += (uint64_t)n;
         any |= n != 0;
-        *open |= !f->lanes[i].closed;
     }
-    return any;
+    return any || seeks_wanted(f) != f->seeks;
+}
+
+/* Tells the others how far it is; true when the thread shall end. */
+static bool report(struct skein_feeder *f, int rc, const struct skein_error *err) {
+    enum skein_feeder_state state = SKEIN_FEEDER_DONE;
+    uint64_t fed = 0;
+    bool stop;
+
+    for (uint32_t i = 0; i < f->shard_count; i++) {
+        fed += f->lanes[i].tick;
+        state = f->lanes[i].closed ? state : SKEIN_FEEDER_RUNNING;
+    }
+    pthread_mutex_lock(&f->lock);
+    f->status.events_fed = fed;
+    f->status.state = rc < 0 ? SKEIN_FEEDER_FAILED : state;
+    f->status.error = *err;
+    stop = f->stop;
+    pthread_mutex_unlock(&f->lock);
+    return stop || rc < 0;
 }
 
 static void *run(void *opaque) {
     const struct timespec nap = {.tv_nsec = NAP_NS};
     struct skein_feeder *f = opaque;
     struct skein_error err = {""};
-    bool open = true, stop = false;
-    uint64_t fed = 0;
-    int rc = 0;
+    int rc = round_of(f, &err);
 
-    while (open && !stop && rc >= 0) {
-        rc = round_of(f, &fed, &open, &err);
-        pthread_mutex_lock(&f->lock);
-        f->status.events_fed = fed;
-        stop = f->stop;
-        pthread_mutex_unlock(&f->lock);
-        if (rc == 0 && open) {
+    while (!report(f, rc, &err)) {
+        if (rc == 0) {
             nanosleep(&nap, NULL);
         }
+        rc = round_of(f, &err);
     }
-    pthread_mutex_lock(&f->lock);
-    f->status.state =
-        rc < 0 ? SKEIN_FEEDER_FAILED : (open ? SKEIN_FEEDER_RUNNING : SKEIN_FEEDER_DONE);
-    f->status.error = err;
-    pthread_mutex_unlock(&f->lock);
     return NULL;
 }
 
+/* The shard's events from the one after `tick` to the last one. */
 static int open_lane(struct skein_feeder *f, const struct skein_feeder_opts *opts, uint32_t shard,
-                     uint64_t last_tick, struct skein_error *err) {
+                     uint64_t tick, uint64_t last_tick, struct skein_error *err) {
     struct lane *l = &f->lanes[shard];
     size_t bytes;
     void *mem = skein_session_shard(f->session, shard, &bytes);
@@ -145,8 +211,14 @@ static int open_lane(struct skein_feeder *f, const struct skein_feeder_opts *opt
     if (rc != 0) {
         return skein_error_set(err, rc, "shard %u of the session is damaged", shard);
     }
+    if (tick > last_tick) {
+        return skein_error_set(err, -EINVAL,
+                               "a replay of the recording ends at event %llu of shard %u",
+                               (unsigned long long)last_tick, shard);
+    }
+    l->tick = tick;
     l->last_tick = last_tick;
-    return skein_reader_open_shared(opts->recording, f->cache, shard, 1, &l->reader, err);
+    return skein_reader_open_shared(opts->recording, f->cache, shard, tick + 1, &l->reader, err);
 }
 
 static int prepare(struct skein_feeder *f, const struct skein_feeder_opts *opts,
@@ -157,7 +229,8 @@ static int prepare(struct skein_feeder *f, const struct skein_feeder_opts *opts,
     int rc;
 
     f->shard_count = skein_recording_shard_count(opts->recording);
-    if (header->shard_count != f->shard_count || header->mode != SKEIN_MODE_REPLAY) {
+    if (header->shard_count != f->shard_count || header->mode != SKEIN_MODE_REPLAY ||
+        (opts->after != NULL && opts->after->shard_count != f->shard_count)) {
         return skein_error_set(err, -EINVAL, "the session is not one for replaying this recording");
     }
     if (skein_block_cache_create(opts->recording, &f->cache) != 0) {
@@ -165,7 +238,8 @@ static int prepare(struct skein_feeder *f, const struct skein_feeder_opts *opts,
     }
     rc = skein_cut_find(opts->recording, &cut, &truncated, err);
     for (uint32_t i = 0; i < f->shard_count && rc == 0; i++) {
-        rc = open_lane(f, opts, i, cut.tick[i], err);
+        rc =
+            open_lane(f, opts, i, opts->after != NULL ? opts->after->tick[i] : 0, cut.tick[i], err);
         f->status.events_total += cut.tick[i];
     }
     f->status.truncated = truncated;

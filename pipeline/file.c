@@ -42,6 +42,24 @@ int skein_file_read_at(int fd, void *bytes, size_t n, uint64_t offset) {
     return 0;
 }
 
+int skein_file_write_at(int fd, const void *bytes, size_t n, uint64_t offset) {
+    const char *at = bytes;
+
+    while (n != 0) {
+        const ssize_t done = pwrite(fd, at, n, (off_t)offset);
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done <= 0) {
+            return done < 0 ? -errno : -EIO;
+        }
+        at += done;
+        offset += (uint64_t)done;
+        n -= (size_t)done;
+    }
+    return 0;
+}
+
 int skein_file_sync_parent(const char *path) {
     char copy[PATH_MAX];
     int fd, rc = 0;

@@ -187,6 +187,21 @@ int skein_reader_next(struct skein_reader *r, struct skein_event *event, struct 
     return 1;
 }
 
+void skein_reader_seek(struct skein_reader *r, uint64_t first_tick) {
+    size_t segment = 0;
+
+    r->next_tick = first_tick;
+    while (segment < r->rec->segment_count && !segment_wanted(r, r->rec->segments[segment])) {
+        segment++;
+    }
+    leave_block(r);
+    if (segment != r->segment) {
+        leave_segment(r);
+    }
+    r->segment = segment;
+    r->index = 0;
+}
+
 void skein_reader_close(struct skein_reader *r) {
     if (r == NULL) {
         return;

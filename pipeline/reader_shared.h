@@ -10,4 +10,10 @@ int skein_reader_open_shared(struct skein_recording *rec, struct skein_block_cac
                              uint32_t shard, uint64_t first_tick, struct skein_reader **out,
                              struct skein_error *err);
 
+/*
+ * The next event will be this one of the reader's shard. Cheap when it is near the last one: what
+ * is known of the segment stays known, and the cache has the block.
+ */
+void skein_reader_seek(struct skein_reader *reader, uint64_t first_tick);
+
 #endif

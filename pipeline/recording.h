@@ -6,6 +6,7 @@
  *   console.log           what the guest wrote to its console
  *   segments/000001.skn   sealed segments (segment.h), numbered from 1
  *   segments/000007.skn.partial   one that was not sealed: the recorder died
+ *   checkpoints/000001.skc   the machine's state later on (checkpoint.h), numbered from 1
  */
 #ifndef SKEIN_PIPELINE_RECORDING_H
 #define SKEIN_PIPELINE_RECORDING_H
@@ -79,7 +80,7 @@ void skein_recording_losses(const struct skein_recording *rec, uint64_t *blocks,
 int skein_recording_stats(struct skein_recording *rec, struct skein_stats *stats,
                           struct skein_error *err);
 
-/* Reads everything once: every checksum, every block decoded, snapshot and console files. */
+/* Reads everything once: every checksum, every block decoded, snapshot, console, checkpoints. */
 int skein_recording_check(struct skein_recording *rec, struct skein_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/checkpoint.h"
 #include "pipeline/recording_private.h"
 
 /* Of a block that salvage cannot use, -EBADMSG: it is lost. */
@@ -136,5 +137,8 @@ int skein_recording_check(struct skein_recording *rec, struct skein_error *err) 
                                "%s: its events are not those that its manifest counts", rec->dir);
     }
     rc = check_file(rec, SKEIN_SNAPSHOT_NAME, &rec->manifest.snapshot, err);
-    return rc != 0 ? rc : check_file(rec, SKEIN_CONSOLE_NAME, &rec->manifest.console, err);
+    if (rc == 0) {
+        rc = check_file(rec, SKEIN_CONSOLE_NAME, &rec->manifest.console, err);
+    }
+    return rc != 0 ? rc : skein_checkpoint_check(rec, err);
 }

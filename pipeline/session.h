@@ -100,8 +100,10 @@ struct skein_session_header {
      * Replay: going back (or far ahead) in the log. QEMU writes seek_tick, then increments seek
      * (release). The feeder goes on from the events that follow these ticks, writes to seek_from
      * where in each shard (its byte position, as in skein_shard_writer) they begin, then makes
-     * seek_done equal (release). What QEMU has not consumed before these positions is void. Shards
-     * that were closed are open again until their last event is fed.
+     * seek_done equal (release). What QEMU has not consumed before these positions is void: it
+     * gives it back with skein_shard_skip(), without which the feeder may have no room. Shards that
+     * were closed are open again until their last event is fed. One request at a time: seek_from is
+     * the answer to the last one.
      */
     _Alignas(64) uint64_t seek;
     uint64_t seek_done;
@@ -110,6 +112,10 @@ struct skein_session_header {
 
     char cpu_model[128];
     char machine[64];
+
+    /* Record: the guest's workload has ended, by a byte to I/O port 0x5ce1. */
+    uint32_t exit_reported; /* 1: it has; release, after exit_status */
+    uint32_t exit_status;   /* 0 to 255 */
 };
 static_assert(sizeof(struct skein_session_header) <= 4096, "session header fits its page");
 

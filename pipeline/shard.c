@@ -254,6 +254,11 @@ void skein_shard_close(struct skein_shard_writer *w) {
     SKEIN_TEST_POINT("shard.closed");
 }
 
+void skein_shard_reopen(struct skein_shard_writer *w) {
+    /* Whoever asks is told later, by other means, that there is more: nothing to pair with. */
+    skein_store_release_32(&w->mem->closed, 0);
+}
+
 /* Looks for more, and believes in it only when its sums are right. */
 static void look_again(struct skein_shard_reader *r, bool *bad) {
     struct skein_shard_sums sums = r->seen;
@@ -342,6 +347,27 @@ void skein_shard_release(struct skein_shard_reader *r, uint64_t cursor, uint64_t
     /* Pairs with the acquire in has_room(): our reads of that room are over. */
     skein_store_release_64(&r->mem->tail, cursor);
     SKEIN_TEST_POINT("shard.tail_stored");
+}
+
+int skein_shard_skip(struct skein_shard_reader *r, uint64_t cursor) {
+    uint64_t at = r->tail, ticks = 0;
+    bool bad = false;
+
+    if (cursor - at > skein_load_acquire_64(&r->mem->head) - at) {
+        return -EBADMSG;
+    }
+    while (at - r->tail < cursor - r->tail) {
+        /* NULL although there is more: the writer moves too fast just now. */
+        ticks += skein_shard_peek(r, &at, &bad) != NULL;
+        if (bad) {
+            return -EBADMSG;
+        }
+    }
+    if (at != cursor) {
+        return -EBADMSG;
+    }
+    skein_shard_release(r, cursor, ticks);
+    return 0;
 }
 
 bool skein_shard_drained(const struct skein_shard_reader *r) {

@@ -160,6 +160,9 @@ void skein_shard_publish(struct skein_shard_writer *w);
 /* Publishes and marks the shard as closed. */
 void skein_shard_close(struct skein_shard_writer *w);
 
+/* Takes that back. Nobody may ask skein_shard_drained() meanwhile. */
+void skein_shard_reopen(struct skein_shard_writer *w);
+
 /*
  * The record at `*cursor` (a byte position ≥ r->tail, start with r->tail), or NULL when nothing
  * more is published. Skips pads. Advances *cursor past the record. Looking ahead consumes nothing;
@@ -179,6 +182,12 @@ const uint8_t *skein_shard_span(struct skein_shard_reader *r, uint64_t cursor, u
 
 /* Gives the room of everything before `cursor` back to the writer; `ticks` records were in it. */
 void skein_shard_release(struct skein_shard_reader *r, uint64_t cursor, uint64_t ticks);
+
+/*
+ * The same for what nobody wants to see: finds out how many records it was. -EBADMSG: the shard is
+ * damaged, or no record that is published begins or will begin at `cursor`.
+ */
+int skein_shard_skip(struct skein_shard_reader *r, uint64_t cursor);
 
 /* True when the writer has closed it and everything was consumed. */
 bool skein_shard_drained(const struct skein_shard_reader *r);

@@ -32,8 +32,13 @@ configure_options=(
 
 # The parts of pipeline/ that QEMU links; the segments' side of it stays out.
 pipeline_files=()
-for name in event.h event.c shard.h shard.c shard_mark.h shard_mark.c shard_layout.h atomics.h session.h finding.h trace_record.h test_point.h; do
+for name in error.h error.c event.h event.c shard.h shard.c shard_mark.h shard_mark.c shard_layout.h atomics.h session.h finding.h trace_record.h test_point.h; do
     pipeline_files+=("$root/pipeline/$name")
+done
+# The parts of replay/ that QEMU links: reading the guest kernel's symbols.
+replay_files=()
+for name in btf.h btf.c frames.h frames.c guest_memory.h guest_memory.c kallsyms.h kallsyms.c kernel.h kernel.c kernel_scan.h kernel_scan.c modules.h modules.c orc.h orc.c symbol_elf.h symbol_elf.c symbol_elf_private.h symbol_elf_layout.c symbol_table.h symbol_table.c vmlinux.h vmlinux.c; do
+    replay_files+=("$root/replay/$name")
 done
 
 patches=()
@@ -90,9 +95,10 @@ make_tree() {
 copy_ours() {
     local from=$1/.ours.$$ to=$1/$hook
     rm -rf "$1"/.ours.*
-    mkdir -p "$from/pipeline" "$to"
+    mkdir -p "$from/pipeline" "$from/replay" "$to"
     cp "$root"/qemu/src/* "$from/"
     cp "${pipeline_files[@]}" "$from/pipeline/"
+    cp "${replay_files[@]}" "$from/replay/"
     (cd "$from" && find . -type f) | while read -r name; do
         mkdir -p "$(dirname "$to/$name")"
         cmp -s "$from/$name" "$to/$name" || cp "$from/$name" "$to/$name"
@@ -131,7 +137,7 @@ gcc_version=$(gcc -dumpfullversion)
 tree_key=$(contents_of "${patches[@]}" |
     key_of "$source_key" "$(cat /etc/debian_version)" "$gcc_version" "${configure_options[@]}")
 ours=()
-[ "$flavour" = stock ] || ours=("$root"/qemu/src/* "${pipeline_files[@]}")
+[ "$flavour" = stock ] || ours=("$root"/qemu/src/* "${pipeline_files[@]}" "${replay_files[@]}")
 binary_key=$(contents_of "${ours[@]}" | key_of "$tree_key")
 if [ "${2:-}" = if-built ] && [ ! -e "$cache/qemu-$flavour-$binary_key" ]; then
     exit 0

@@ -29,6 +29,7 @@ struct SkeinSession {
     Notifier shutdown;
     VMChangeStateEntry *vm_state;
     MemoryRegion control_port;
+    MemoryRegion exit_port;
 };
 
 struct property {
@@ -202,6 +203,38 @@ static const MemoryRegionOps control_ops = {
     .impl = {.min_access_size = 1, .max_access_size = 1},
 };
 
+/* The guest's workload has ended; the first status counts. */
+static void exit_write(void *opaque, hwaddr addr, uint64_t value, unsigned size)
+{
+    struct skein_session_header *h = skein_vm.session;
+
+    if (skein_vm.active && !h->exit_reported) {
+        h->exit_status = value;
+        qatomic_store_release(&h->exit_reported, 1);
+    }
+}
+
+static uint64_t exit_read(void *opaque, hwaddr addr, unsigned size)
+{
+    return 0;
+}
+
+static const MemoryRegionOps exit_ops = {
+    .read = exit_read,
+    .write = exit_write,
+    .impl = {.min_access_size = 1, .max_access_size = 1},
+};
+
+static void add_ports(SkeinSession *s)
+{
+    if (by_guest(s->options.start) || by_guest(s->options.stop)) {
+        memory_region_init_io(&s->control_port, OBJECT(s), &control_ops, s, "skein-control", 1);
+        memory_region_add_subregion(get_system_io(), SKEIN_CONTROL_PORT, &s->control_port);
+    }
+    memory_region_init_io(&s->exit_port, OBJECT(s), &exit_ops, s, "skein-exit", 1);
+    memory_region_add_subregion(get_system_io(), SKEIN_EXIT_PORT, &s->exit_port);
+}
+
 /* The machine exists: what is wrong with it is said before the guest runs. */
 static bool prepare(SkeinSession *s, Error **errp)
 {
@@ -211,9 +244,8 @@ static bool prepare(SkeinSession *s, Error **errp)
     skein_vm.session->state = SKEIN_STATE_READY;
     s->shutdown.notify = on_shutdown;
     qemu_register_shutdown_notifier(&s->shutdown);
-    if (!skein_replaying && (by_guest(s->options.start) || by_guest(s->options.stop))) {
-        memory_region_init_io(&s->control_port, OBJECT(s), &control_ops, s, "skein-control", 1);
-        memory_region_add_subregion(get_system_io(), SKEIN_CONTROL_PORT, &s->control_port);
+    if (!skein_replaying) {
+        add_ports(s);
     }
     if (by_guest(s->options.start)) {
         return true;
@@ -288,6 +320,9 @@ static void finalize(Object *obj)
         }
         if (s->control_port.container) {
             memory_region_del_subregion(get_system_io(), &s->control_port);
+        }
+        if (s->exit_port.container) {
+            memory_region_del_subregion(get_system_io(), &s->exit_port);
         }
         skein_session_unmap();
         skein_vm.options = NULL;

@@ -97,6 +97,11 @@ static uint64_t hash_page(uint64_t seed, const uint64_t *word)
     return skein_mix(skein_mix(lane[0], lane[1]), skein_mix(lane[2], lane[3]));
 }
 
+uint64_t skein_digest_page(ram_addr_t at, const void *host)
+{
+    return buffer_is_zero(host, TARGET_PAGE_SIZE) ? 0 : hash_page(at, host);
+}
+
 /* All RAM that only the kernel has written: pages that user mode wrote are not reproduced. */
 uint64_t skein_digest_ram(void)
 {
@@ -106,9 +111,7 @@ uint64_t skein_digest_ram(void)
 
     for (ram_addr_t at = 0; at < block->used_length; at += TARGET_PAGE_SIZE) {
         if (!skein_page_dirty(block->offset + at)) {
-            const void *host = block->host + at;
-
-            h = skein_mix(h, buffer_is_zero(host, TARGET_PAGE_SIZE) ? 0 : hash_page(at, host));
+            h = skein_mix(h, skein_digest_page(at, block->host + at));
         }
     }
     return h;

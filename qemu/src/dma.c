@@ -48,6 +48,7 @@ static void end(ram_addr_t ram, const void *bytes, hwaddr len)
     if (!skein_vm.active) {
         return;
     }
+    skein_changes_note(ram, len);
     while (len) {
         size_t chunk = MIN(len, CHUNK_BYTES);
 

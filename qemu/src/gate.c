@@ -2,7 +2,7 @@
  * Where a vCPU's execution loop meets the token: kernel mode is entered, left, preempted and waited
  * for at these points, all of them between two instructions.
  */
-#include "accel/tcg/skein/state.h"
+#include "accel/tcg/skein/chaos.h"
 
 #include "hw/i386/apic_internal.h"
 #include "exec/cputlb.h"
@@ -28,6 +28,7 @@ static void kernel_resumed(SkeinCPU *c)
 static bool gate_kernel(SkeinCPU *c)
 {
     bool slept = false;
+    bool woke = c->woke;
 
     if (!skein_vm.system_scope && skein_user_mode(c)) {
         skein_kernel_exit(c);
@@ -41,9 +42,16 @@ static bool gate_kernel(SkeinCPU *c)
         skein_log_mark(c);
         slept = skein_token_yield(c);
         kernel_resumed(c);
+    } else if (skein_chaos_due(c)) {
+        skein_log_mark(c);
+        skein_chaos_give_way(c);
+        kernel_resumed(c);
+        slept = true;
     } else if (skein_log_mark_due(c)) {
         skein_log_mark(c);
     }
+    /* The interrupt that ended HLT comes before the next instruction. */
+    slept = (!woke && skein_chaos_delays(c)) || slept;
     c->paused = false;
     return slept;
 }
@@ -71,6 +79,7 @@ bool skein_gate(CPUState *cpu)
     bool slept;
 
     if (c->entry_pending) {
+        skein_chaos_enter(c);
         slept = skein_token_acquire(c);
         c->walk = SKEIN_WALK_NONE;
         skein_entry_append(c);
@@ -131,6 +140,8 @@ bool skein_exception(CPUState *cpu)
     }
     if (c->in_kernel) {
         skein_kernel_exit(c);
+    } else {
+        skein_chaos_enter(c);
     }
     skein_token_acquire(c);
     c->walk = SKEIN_WALK_NONE;
@@ -284,6 +295,7 @@ void skein_pause(CPUX86State *env)
 
     if (c && c->in_kernel) {
         c->paused = true;
+        skein_chaos_paused(c);
         cpu_loop_exit_noexc(c->cpu);
     }
 }

@@ -67,6 +67,10 @@ static void console_byte(uint8_t byte)
     skein_vm.console_bytes++;
     skein_vm.console_hash = skein_mix(skein_vm.console_hash, byte);
     qatomic_set(&skein_vm.session->console_bytes, skein_vm.console_bytes);
+    if (skein_vm.console_bytes <= skein_vm.console_shown) {
+        return; /* a replay that went back */
+    }
+    skein_vm.console_shown = skein_vm.console_bytes;
     if (skein_vm.console_fd >= 0 && write(skein_vm.console_fd, &byte, 1) != 1) {
         skein_vm.console_fd = -1; /* nobody reads it any more: the hash still counts */
     }

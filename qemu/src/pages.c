@@ -50,6 +50,14 @@ bool skein_pages_cover(ram_addr_t ram, uint64_t bytes)
     return false;
 }
 
+/* Its content can still become the kernel's: that which user mode has written cannot. */
+bool skein_page_reaches_kernel(ram_addr_t ram)
+{
+    const SkeinPage *page = page_of(ram);
+
+    return !page->dirty || page->covered != NOT_COVERING;
+}
+
 bool skein_page_dirty(ram_addr_t ram)
 {
     return page_of(ram)->dirty;
@@ -63,6 +71,7 @@ void skein_page_mark_dirty(ram_addr_t ram)
     qatomic_set(&page->dirty, true);
     page->covered = NOT_COVERING;
     skein_vm.pages_generation++;
+    skein_changes_note(ram & TARGET_PAGE_MASK, TARGET_PAGE_SIZE);
 }
 
 /*

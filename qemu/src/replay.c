@@ -9,7 +9,7 @@
 
 bool skein_replaying;
 
-static const struct skein_observer *observers[4];
+static const struct skein_observer *observers[8];
 
 void skein_observe(const struct skein_observer *observer)
 {
@@ -104,6 +104,7 @@ void skein_replay_mem(const struct skein_record *r)
     }
     memcpy(qemu_map_ram_ptr(NULL, ram), p + 2, r->arg);
     tb_invalidate_phys_range(ram, ram + r->arg - 1);
+    skein_changes_note(ram, r->arg);
 }
 
 static void check_slice(SkeinCPU *c, const struct skein_record *r)
@@ -278,6 +279,7 @@ static bool pump(SkeinCPU *c, bool *stopped)
             skein_kernel_exit(c);
             c->stop = SKEIN_STOP_UNKNOWN;
         }
+        skein_until_check();
         skein_finder_stop(c);
         if (c->in_kernel && !c->halted) {
             uint64_t limit = free_until(c);

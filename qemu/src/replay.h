@@ -43,6 +43,9 @@ void skein_replay_run_used_up(SkeinCPU *c, uint8_t kind);
 /* Looks ahead for the next stop. False: none is known yet; *full: and the ring cannot hold more. */
 bool skein_replay_find_stop(SkeinCPU *c, bool *full);
 
+/* The log goes on behind the ticks at which all shards stand now. */
+void skein_replay_seek(void);
+
 /* replay.c */
 void skein_replay_mem(const struct skein_record *r);
 
@@ -90,6 +93,35 @@ bool skein_replay_edge_met(const struct skein_record *r);
 void skein_replay_give_up(SkeinCPU *c);
 /* Device events until the slice that begins with this TOKEN may follow. */
 void skein_replay_devices(const struct skein_record *token);
+
+/* checkpoint.c: files, as the options ask for. */
+void skein_epochs_begin(void);
+void skein_epochs_end(void);
+
+/*
+ * rewind.c: checkpoints in memory, in a list by their icount. All of it in the replay's thread,
+ * with the big QEMU lock held.
+ */
+typedef struct SkeinCheckpoint SkeinCheckpoint;
+
+/* Some vCPU is about to execute. A replay that takes files as well cannot have these. */
+SkeinCheckpoint *skein_checkpoint_take(void);
+/* The machine as it was there, outside of any execution loop; later checkpoints are forgotten. */
+void skein_checkpoint_return(SkeinCheckpoint *cp);
+/* Forgets one that is neither the first nor the last. */
+void skein_checkpoint_drop(SkeinCheckpoint *cp);
+SkeinCheckpoint *skein_checkpoint_first(void);
+SkeinCheckpoint *skein_checkpoint_last(void);
+SkeinCheckpoint *skein_checkpoint_before(const SkeinCheckpoint *cp); /* NULL: it is the first */
+uint64_t skein_checkpoint_icount(const SkeinCheckpoint *cp);         /* the machine's */
+uint64_t skein_checkpoint_bytes(void);                               /* of all */
+
+/* until.c: the replay ends at the checkpoint in this file. */
+bool skein_until_begin(const char *path, Error **errp);
+/* An event of the shard was consumed; c: its vCPU, or NULL. */
+void skein_until_consumed(SkeinCPU *c, uint32_t shard, uint64_t tick);
+/* Between two instructions, all that was consumed is applied: ends the replay when it is there. */
+void skein_until_check(void);
 
 /* verdict.c */
 G_NORETURN void skein_replay_finish(enum skein_verdict verdict);

@@ -81,6 +81,38 @@ void skein_replay_consume(SkeinCPU *c)
     skein_trace_event(c->id, c->tick, r);
     skein_child_consumed(c);
     skein_digest_input(c, r->kind, r->arg, r + 1, r->size_bytes - sizeof(*r), NULL, 0);
+    skein_until_consumed(c, c->id, c->tick);
+}
+
+static void go_on_at(struct skein_shard_reader *r, uint64_t *cursor, uint64_t from)
+{
+    if (skein_shard_skip(r, from)) {
+        skein_diverged(NULL, SKEIN_PAD, 0, 0, "the session's shared memory is damaged");
+    }
+    *cursor = from;
+}
+
+void skein_replay_seek(void)
+{
+    struct skein_session_header *h = skein_vm.session;
+    uint64_t request = h->seek + 1;
+
+    h->events_done = 0;
+    for (uint32_t i = 0; i <= skein_vm.cpu_count; i++) {
+        h->seek_tick[i] = i < skein_vm.cpu_count ? skein_vm.cpus[i].tick : skein_vm.device_tick;
+        h->events_done += h->seek_tick[i];
+    }
+    qatomic_store_release(&h->seek, request);
+    while (qatomic_load_acquire(&h->seek_done) != request) {
+        skein_replay_wait_for_feeder();
+    }
+    for (uint32_t i = 0; i < skein_vm.cpu_count; i++) {
+        SkeinCPU *c = &skein_vm.cpus[i];
+
+        go_on_at(&c->reader, &c->cursor, h->seek_from[i]);
+        c->unreleased = 0;
+    }
+    go_on_at(&skein_vm.device_reader, &skein_vm.device_cursor, h->seek_from[skein_vm.device_shard]);
 }
 
 void skein_replay_run_used_up(SkeinCPU *c, uint8_t kind)

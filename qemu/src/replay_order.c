@@ -47,6 +47,7 @@ static bool device_step(void)
     }
     skein_vm.released_shard = skein_vm.device_shard;
     skein_vm.released_tick = skein_vm.device_tick;
+    skein_until_consumed(NULL, skein_vm.device_shard, skein_vm.device_tick);
     return true;
 }
 
@@ -209,11 +210,11 @@ static void run_slice(SkeinCPU *c)
 
 void skein_replay_run(void)
 {
-    skein_vm.released_shard = SKEIN_SHARD_NONE;
     for (;;) {
         bool known = all_known();
         SkeinCPU *c = skein_vm.running ? skein_vm.running : successor();
 
+        skein_until_check();
         if (c) {
             run_slice(c);
         } else if (!device_step()) {

@@ -2,7 +2,9 @@
  * A session from its shared memory to its end: mapped, compared with the machine, begun with a
  * snapshot saved or loaded, finished. Who asks for which, and when, is in control.c.
  */
+#include "accel/tcg/skein/chaos.h"
 #include "accel/tcg/skein/finder.h"
+#include "accel/tcg/skein/section.h"
 
 #include <sys/mman.h>
 
@@ -152,6 +154,20 @@ static void attach_cpu(SkeinCPU *c, CPUState *cpu)
     tcg_flush_jmp_cache(cpu);
 }
 
+/* What a checkpoint holds beside the machine, and where the replay ends. */
+static bool prepare_replay(const char *snapshot, Error **errp)
+{
+    const char *until = skein_vm.options->until;
+
+    if (!skein_snapshot_load(snapshot, true, errp)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < skein_vm.cpu_count; i++) {
+        skein_pages_sync(&skein_vm.cpus[i]);
+    }
+    return !until || skein_until_begin(until, errp);
+}
+
 /* The VM stands still. */
 bool skein_begin(const char *snapshot, const char *console, Error **errp)
 {
@@ -163,11 +179,19 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     skein_vm.cpu_count = h->vcpu_count;
     skein_vm.device_shard = h->vcpu_count;
     skein_vm.cpus = g_new0(SkeinCPU, h->vcpu_count);
-    skein_vm.console_bytes = skein_vm.console_hash = 0;
+    skein_vm.console_bytes = skein_vm.console_hash = skein_vm.console_shown = 0;
     skein_vm.uart_lcr = skein_vm.uart_mcr = 0;
+    skein_vm.released_shard = SKEIN_SHARD_NONE;
+    skein_vm.first_checkpoint = 0;
+    skein_vm.slices_before = 0;
+    skein_vm.running = NULL;
     skein_token_reset();
     if (h->digest_interval == 0) {
         h->digest_interval = 1;
+    }
+    if (!skein_machine_supported()) {
+        error_setg(errp, "this machine type is not supported: use pc or q35");
+        return false;
     }
     if (open_shards()) {
         error_setg(errp, "the session's shards are damaged");
@@ -176,7 +200,7 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     if (console) {
         skein_vm.console_fd = open(console, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     }
-    if (skein_replaying ? !skein_snapshot_load(snapshot, errp)
+    if (skein_replaying ? !skein_snapshot_load(snapshot, false, errp)
                         : !skein_snapshot_save(snapshot, errp)) {
         return false;
     }
@@ -184,6 +208,10 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     CPU_FOREACH(cpu) {
         attach_cpu(&skein_vm.cpus[cpu->cpu_index], cpu);
     }
+    if (skein_replaying && !prepare_replay(snapshot, errp)) {
+        return false;
+    }
+    skein_epochs_begin();
     h->ram_bytes = MACHINE(qdev_get_machine())->ram_size;
     h->snapshot_ns = get_clock() - t0;
     h->start_ns = get_clock();
@@ -200,6 +228,7 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
         qemu_clock_enable(QEMU_CLOCK_VIRTUAL, false);
     } else {
         skein_dma_hook(true);
+        skein_chaos_begin(skein_vm.options->chaos);
     }
     qatomic_store_release(&h->state, SKEIN_STATE_RUNNING);
     return true;
@@ -221,6 +250,7 @@ void skein_finish(enum skein_end end)
     uint64_t ram_hash = skein_digest_ram();
 
     skein_vm.active = false;
+    skein_epochs_end();
     skein_dma_hook(false);
     for (uint32_t i = 0; i < skein_vm.cpu_count; i++) {
         SkeinCPU *c = &skein_vm.cpus[i];
@@ -235,6 +265,7 @@ void skein_finish(enum skein_end end)
         close(skein_vm.console_fd);
         skein_vm.console_fd = -1;
     }
+    skein_chaos_end();
     g_free(skein_vm.cpus);
     skein_vm.cpus = NULL;
     h->end = end;

@@ -69,6 +69,7 @@ typedef struct SkeinCPU {
     uint8_t run[SKEIN_RECORD_MAX_BYTES];
     uint64_t bytes_since_mark;
 
+    struct SkeinChaos *chaos;         /* record: NULL: nothing is perturbed */
     struct skein_shard_writer writer; /* record */
 
     struct skein_shard_reader reader; /* replay */
@@ -133,7 +134,9 @@ typedef struct SkeinVM {
     /* Replay: who gave the token up last, and at which tick. */
     uint32_t released_shard;
     uint64_t released_tick;
-    SkeinCPU *running; /* whose slice is under way; NULL: between slices */
+    uint32_t first_checkpoint; /* number of the one where this session began; 0: the start */
+    uint64_t slices_before;    /* the session's count began there */
+    SkeinCPU *running;         /* whose slice is under way; NULL: between slices */
 
     SkeinPage *pages; /* by RAM offset */
     uint64_t page_count;
@@ -144,6 +147,7 @@ typedef struct SkeinVM {
     uint8_t uart_mcr;
     uint64_t console_bytes;
     uint64_t console_hash;
+    uint64_t console_shown; /* as many bytes went to console_fd */
 } SkeinVM;
 
 extern SkeinVM skein_vm;
@@ -199,6 +203,7 @@ void skein_token_unlend(SkeinCPU *c);
 void skein_token_device_acquire(void);
 void skein_token_device_release(void);
 void skein_token_reset(void);
+void skein_token_last(uint32_t *shard, uint64_t *tick); /* who gave it up last; nobody has it */
 
 /* log.c: appending to this vCPU's shard; closes an open USER_READ run first. */
 void skein_log(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, const void *payload,
@@ -238,6 +243,7 @@ void skein_digest_values(SkeinCPU *c, uint64_t value[SKEIN_DIGEST_VALUES]);
 uint64_t skein_digest_here(SkeinCPU *c);
 uint64_t skein_digest_slice(SkeinCPU *c);
 uint64_t skein_digest_ram(void);
+uint64_t skein_digest_page(ram_addr_t at, const void *host); /* 0: all zeros */
 
 /* pages.c */
 void skein_pages_init(void);
@@ -245,6 +251,11 @@ bool skein_page_shared(const struct SkeinPage *page);
 bool skein_pages_cover(ram_addr_t ram, uint64_t bytes); /* is it guest RAM? */
 void skein_page_mark_dirty(ram_addr_t page);
 void skein_pages_sync(SkeinCPU *c); /* this vCPU's kernel TLB learns which pages to watch */
+
+bool skein_page_reaches_kernel(ram_addr_t page);
+
+/* changes.c: RAM was changed, but not by a guest's store. */
+void skein_changes_note(ram_addr_t ram, uint64_t bytes);
 
 /* tlb.c */
 void skein_tlb_reset(SkeinCPU *c);
@@ -268,7 +279,9 @@ void skein_dma_hook(bool on);
 
 /* snapshot.c */
 bool skein_snapshot_save(const char *path, Error **errp);
-bool skein_snapshot_load(const char *path, Error **errp);
+bool skein_snapshot_save_changes(const char *path, uint32_t number, Error **errp);
+/* cut: not the machine, but what a checkpoint holds beside it; after the vCPUs are attached. */
+bool skein_snapshot_load(const char *path, bool cut, Error **errp);
 
 /* session.c */
 bool skein_session_map(const char *path, enum skein_mode mode, Error **errp);
@@ -278,7 +291,8 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp); /* th
 void skein_finish(enum skein_end end);
 void skein_fail(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 
-/* control.c: the guest's control port */
+/* control.c: the guest's ports: what the recording shall do; its workload's exit status */
 #define SKEIN_CONTROL_PORT 0x5ce0
+#define SKEIN_EXIT_PORT 0x5ce1
 
 #endif

@@ -38,6 +38,12 @@ void skein_token_reset(void)
     token.last_tick = 0;
 }
 
+void skein_token_last(uint32_t *shard, uint64_t *tick)
+{
+    *shard = token.last_shard;
+    *tick = token.last_tick;
+}
+
 bool skein_token_wanted(void)
 {
     return qatomic_read(&token.waiting) != 0;
