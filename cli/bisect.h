@@ -27,7 +27,9 @@ struct skein_bisect {
     enum skein_bisect_outcome outcome;
     int exit_code;
     struct skein_replay_result verified;
-    struct skein_finding *finding;
+    struct skein_finding finding;
+    char finding_path[256];
+    char find[300]; /* the property that names it */
     struct skein_trace_range range;
     char trace_path[2][256]; /* this recording; as it should be, or the reference */
     struct skein_trace trace[2];

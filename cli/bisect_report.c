@@ -148,7 +148,7 @@ static void print_event(struct printer *p, const struct skein_finding *f, const 
 }
 
 static void text_finding(const struct skein_bisect *b, struct printer *p) {
-    const struct skein_finding *f = b->finding;
+    const struct skein_finding *f = &b->finding;
     fprintf(p->to, "  event      tick %" PRIu64 " of shard %" PRIu32 ": %s\n", f->tick, f->shard,
             ways[f->way]);
     print_event(p, f, f->recorded, "  recorded   ", "\n");
@@ -172,9 +172,9 @@ static void text_bracket(const struct skein_bisect *b, FILE *out) {
             "  not known exactly: between icount %" PRIu64 " (tick %" PRIu64
             "), where the last digest was right,\n  and icount %" PRIu64 " (tick %" PRIu64 ")",
             d->good_icount, d->good_tick, d->icount, d->tick);
-    if (b->finding != NULL)
-        fprintf(out, "; %" PRIu64 " changes of single events were tried%s", b->finding->tried,
-                b->finding->stopped != 0 ? ", then the time was up (--seconds)" : "");
+    if (b->finding.answered != 0)
+        fprintf(out, "; %" PRIu64 " changes of single events were tried%s", b->finding.tried,
+                b->finding.stopped != 0 ? ", then the time was up (--seconds)" : "");
     fprintf(out,
             "\n  all of it: skein replay --log cpu=%" PRIu32 ",start=%" PRIu64 ",end=%" PRIu64
             " %s\n  next: compare with a good copy or a second recording "
@@ -197,7 +197,7 @@ static void text_all(struct skein_bisect *b, struct printer *p) {
         text_side(b, side, p);
     fprintf(p->to, "events of the log around it:\n");
     if (b->outcome == SKEIN_BISECT_EVENT)
-        skein_bisect_around(b->dir, b->finding->shard, b->finding->tick, false, p->to);
+        skein_bisect_around(b->dir, b->finding.shard, b->finding.tick, false, p->to);
     else
         skein_bisect_around(b->dir, b->verified.divergence.vcpu, b->verified.divergence.tick, false,
                             p->to);
@@ -225,7 +225,7 @@ static void json_side(struct skein_bisect *b, int side, struct skein_json *j, st
 }
 
 static void json_finding(struct skein_bisect *b, struct skein_json *j, struct printer *p) {
-    const struct skein_finding *f = b->finding;
+    const struct skein_finding *f = &b->finding;
     skein_json_u64(j, "tried", f->tried);
     skein_json_f64(j, "search_s", (double)f->duration_ns / 1e9);
     if (f->outcome != SKEIN_FINDING_EVENT)
@@ -239,7 +239,7 @@ static void json_finding(struct skein_bisect *b, struct skein_json *j, struct pr
 
 static void json_all(struct skein_bisect *b, struct skein_json *j, struct printer *p) {
     skein_json_string(j, "outcome", outcomes[b->outcome]);
-    if (b->finding != NULL)
+    if (b->finding.answered != 0)
         json_finding(b, j, p);
     if (has_place(b)) {
         skein_json_u64(j, "vcpu", b->range.vcpu);
@@ -253,7 +253,7 @@ static void json_all(struct skein_bisect *b, struct skein_json *j, struct printe
         return;
     skein_json_open(j, "around", '[');
     if (b->outcome == SKEIN_BISECT_EVENT)
-        skein_bisect_around(b->dir, b->finding->shard, b->finding->tick, true, p->to);
+        skein_bisect_around(b->dir, b->finding.shard, b->finding.tick, true, p->to);
     else
         skein_bisect_around(b->dir, b->verified.divergence.vcpu, b->verified.divergence.tick, true,
                             p->to);

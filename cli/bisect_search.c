@@ -34,12 +34,29 @@ static int temp_file(struct skein_bisect *b, char *path, size_t size) {
     return ret;
 }
 
+/* Asks QEMU; false: it could not be asked. */
+static bool ask(struct skein_bisect *b, enum skein_finding_task task) {
+    b->finding.magic = SKEIN_FINDING_MAGIC;
+    b->finding.task = task;
+    b->finding.jobs = b->jobs;
+    b->finding.seconds = b->seconds;
+    FILE *f = fopen(b->finding_path, "wb");
+    bool ok = f != NULL && fwrite(&b->finding, sizeof(b->finding), 1, f) == 1;
+    ok = f != NULL && fclose(f) == 0 && ok;
+    if (!ok)
+        fail(b, SKEIN_EXIT_FAILED, "cannot write a temporary file");
+    snprintf(b->find, sizeof(b->find), ",find=%s", b->finding_path);
+    return ok;
+}
+
 static void verify(struct skein_bisect *b) {
     struct skein_replay_opts run = b->run;
     struct skein_replay_result *r = &b->verified;
-    /* Waits for the log where it matters, so that the difference is the same each time. */
-    run.qemu_options = ",find=-";
+    if (temp_file(b, b->finding_path, sizeof(b->finding_path)) != 0 || !ask(b, SKEIN_TASK_VERIFY))
+        return;
+    run.qemu_options = b->find;
     skein_replay_run(b->dir, &run, r);
+    b->finding.divergence = r->divergence;
     b->exit_code = skein_outcome_exit(r->outcome);
     if (r->outcome == SKEIN_OUTCOME_SAME || r->outcome == SKEIN_OUTCOME_INCOMPLETE)
         b->outcome = SKEIN_BISECT_SAME;
@@ -90,27 +107,32 @@ static void compare_with_reference(struct skein_bisect *b) {
     b->outcome = b->diff.what == SKEIN_TRACE_NOTHING ? SKEIN_BISECT_BRACKET : SKEIN_BISECT_SIDES;
 }
 
-static bool read_finding(struct skein_bisect *b, const char *path) {
-    b->finding = calloc(1, sizeof(*b->finding));
-    FILE *f = fopen(path, "rb");
-    bool ok = b->finding != NULL && f != NULL &&
-              fread(b->finding, sizeof(*b->finding), 1, f) == 1 &&
-              b->finding->magic == SKEIN_FINDING_MAGIC;
-    if (f != NULL)
-        fclose(f);
+/* The answer. */
+static bool read_finding(struct skein_bisect *b) {
+    struct skein_finding *f = &b->finding;
+    const struct skein_record *events[] = {(const void *)f->recorded, (const void *)f->right};
+    FILE *file = fopen(b->finding_path, "rb");
+    bool ok = file != NULL && fread(f, sizeof(*f), 1, file) == 1 &&
+              f->magic == SKEIN_FINDING_MAGIC && f->answered != 0 && f->way <= SKEIN_WAY_TRIED;
+    for (int i = 0; i < 2 && ok && f->outcome == SKEIN_FINDING_EVENT; i++)
+        ok = events[i]->size_bytes >= sizeof(*events[i]) &&
+             events[i]->size_bytes <= sizeof(f->right);
+    if (file != NULL)
+        fclose(file);
     return ok;
 }
 
 /* The instructions around the wrong event. */
 static void take_place(struct skein_bisect *b) {
-    const struct skein_finding *f = b->finding;
+    const struct skein_finding *f = &b->finding;
+    const struct skein_divergence *d = &f->divergence;
     uint64_t low = f->icount, high = f->icount, icount;
-    if (skein_record_icount((const void *)f->recorded, &icount) && icount >= f->good_icount &&
+    if (skein_record_icount((const void *)f->recorded, &icount) && icount >= d->good_icount &&
         icount < low + BLOCK_INSNS)
         low = icount < low ? icount : low;
     if (skein_record_icount((const void *)f->right, &icount))
         high = icount > high ? icount : high;
-    uint64_t first = f->shard == f->divergence.vcpu ? f->good_icount : 0;
+    uint64_t first = f->shard == d->vcpu ? d->good_icount : 0;
     b->range = (struct skein_trace_range){
         .vcpu = f->shard,
         .start = low > first + BLOCK_INSNS ? low - BLOCK_INSNS : first,
@@ -118,59 +140,55 @@ static void take_place(struct skein_bisect *b) {
     };
 }
 
-static void trace_both(struct skein_bisect *b, const char *finding) {
-    char more[512];
+static void trace_both(struct skein_bisect *b) {
     take_place(b);
-    if (b->range.vcpu >= b->verified.manifest.vcpu_count)
-        return; /* devices execute nothing */
-    snprintf(more, sizeof(more), ",find=-,override=%s", finding);
-    if (trace(b, 0, b->dir, &b->run, ",find=-") == 0 && trace(b, 1, b->dir, &b->run, more) == 0)
+    if (b->range.vcpu < b->verified.manifest.vcpu_count && ask(b, SKEIN_TASK_VERIFY) &&
+        trace(b, 0, b->dir, &b->run, b->find) == 0 && ask(b, SKEIN_TASK_APPLY) &&
+        trace(b, 1, b->dir, &b->run, b->find) == 0)
         skein_trace_diff(&b->trace[0], &b->trace[1], &b->diff);
 }
 
 static void try_hypotheses(struct skein_bisect *b) {
-    const struct skein_divergence *d = &b->verified.divergence;
     struct skein_replay_opts run = b->run;
-    char path[256], options[768];
-    if (d->vcpu >= b->verified.manifest.vcpu_count)
-        return; /* no vCPU's digests enclose it */
-    if (temp_file(b, path, sizeof(path)) != 0)
-        return;
-    snprintf(options, sizeof(options),
-             ",find=%s,find-cpu=%" PRIu32 ",find-good=%" PRIu64 ",find-wrong=%" PRIu64
-             ",find-jobs=%" PRIu32 ",find-seconds=%" PRIu32,
-             path, d->vcpu, d->good_tick, d->tick, b->jobs, b->seconds);
-    run.qemu_options = options;
     struct skein_replay_result *r = calloc(1, sizeof(*r));
-    if (r != NULL) {
-        skein_replay_run(b->dir, &run, r);
-        if (!read_finding(b, path))
-            fail(b,
-                 r->outcome == SKEIN_OUTCOME_INTERRUPTED ? SKEIN_EXIT_INTERRUPTED
-                                                         : SKEIN_EXIT_FAILED,
-                 r->error.text);
-        else if (b->finding->outcome == SKEIN_FINDING_EVENT)
-            b->outcome = SKEIN_BISECT_EVENT;
+    run.qemu_options = b->find;
+    if (r == NULL || !ask(b, SKEIN_TASK_SEARCH)) {
+        free(r);
+        return;
     }
-    if (b->outcome == SKEIN_BISECT_EVENT)
-        trace_both(b, path);
+    skein_replay_run(b->dir, &run, r);
+    if (!read_finding(b))
+        fail(b,
+             r->outcome == SKEIN_OUTCOME_INTERRUPTED ? SKEIN_EXIT_INTERRUPTED : SKEIN_EXIT_FAILED,
+             r->error.text);
+    else if (b->finding.outcome == SKEIN_FINDING_EVENT)
+        b->outcome = SKEIN_BISECT_EVENT;
     free(r);
-    unlink(path);
+    if (b->outcome == SKEIN_BISECT_EVENT)
+        trace_both(b);
 }
 
-void skein_bisect_search(struct skein_bisect *b) {
-    verify(b);
-    if (b->outcome != SKEIN_BISECT_BRACKET)
-        return;
+/* The vCPU whose digests enclose the difference; not when RAM or the console differ at the end. */
+static bool has_bracket(const struct skein_bisect *b) {
+    return b->verified.divergence.vcpu < b->verified.manifest.vcpu_count;
+}
+
+static void search(struct skein_bisect *b) {
     if (b->reference != NULL || b->reference_qemu != NULL)
         compare_with_reference(b);
     else
         try_hypotheses(b);
-    if (b->outcome == SKEIN_BISECT_BRACKET && b->trace[0].map == NULL &&
-        b->verified.divergence.vcpu < b->verified.manifest.vcpu_count) {
+    if (b->outcome == SKEIN_BISECT_BRACKET && b->trace[0].map == NULL) {
         take_bracket(b);
-        trace(b, 0, b->dir, &b->run, ",find=-");
+        if (ask(b, SKEIN_TASK_VERIFY))
+            trace(b, 0, b->dir, &b->run, b->find);
     }
+}
+
+void skein_bisect_search(struct skein_bisect *b) {
+    verify(b);
+    if (b->outcome == SKEIN_BISECT_BRACKET && has_bracket(b))
+        search(b);
     if (b->outcome == SKEIN_BISECT_EVENT || b->outcome == SKEIN_BISECT_SIDES)
         b->exit_code = SKEIN_EXIT_FAILED;
     else if (b->outcome == SKEIN_BISECT_BRACKET)
@@ -183,5 +201,6 @@ void skein_bisect_clean(struct skein_bisect *b) {
         if (b->trace_path[i][0] != '\0')
             unlink(b->trace_path[i]);
     }
-    free(b->finding);
+    if (b->finding_path[0] != '\0')
+        unlink(b->finding_path);
 }

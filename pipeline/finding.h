@@ -1,7 +1,6 @@
 /*
- * A finding: what QEMU found out about a replay that diverges, for skein bisect. A file with one of
- * these. Given back to QEMU (property override=FILE), the replay takes the events as they should
- * have been.
+ * A finding: what skein bisect asks QEMU about a replay that diverges, and the answer. A file with
+ * one of these (property find=FILE).
  */
 #ifndef SKEIN_PIPELINE_FINDING_H
 #define SKEIN_PIPELINE_FINDING_H
@@ -14,6 +13,12 @@
 #define SKEIN_FINDING_MAGIC 0x444e49464e4b5301ull
 /* An event of any size: shard_layout.h has the same number. */
 #define SKEIN_FINDING_EVENT_BYTES (sizeof(struct skein_record) + 8 * 45 + SKEIN_RECORD_MAX_BYTES)
+
+enum skein_finding_task {
+    SKEIN_TASK_VERIFY = 0, /* replay; wait for the log, to diverge at the same event always */
+    SKEIN_TASK_SEARCH = 1, /* which event is wrong? The answer goes into this file */
+    SKEIN_TASK_APPLY = 2,  /* replay with the event as `right` says */
+};
 
 enum skein_finding_outcome {
     SKEIN_FINDING_NONE = 0,  /* no hypothesis holds */
@@ -33,15 +38,18 @@ enum skein_finding_way {
 
 struct skein_finding {
     uint64_t magic;
+    uint32_t task;
+    uint32_t jobs;     /* SEARCH: children at a time */
+    uint64_t seconds;  /* SEARCH: the longest it may take */
+    uint32_t answered; /* 1: what follows is QEMU's */
     uint32_t outcome;
     uint32_t way;
     uint64_t tried; /* hypotheses */
     uint64_t duration_ns;
-    struct skein_divergence divergence; /* as recorded */
-    uint64_t good_tick;                 /* of the vCPU that diverges: where the search began */
-    uint64_t good_icount;
+    /* What the replay says of the log as it is. The search begins behind its good_tick. */
+    struct skein_divergence divergence;
     uint32_t shard;   /* EVENT: of the wrong event; its tick */
-    uint32_t stopped; /* NONE: 1 when the time or the number of hypotheses was up */
+    uint32_t stopped; /* NONE: 1 when the time was up */
     uint64_t tick;
     uint64_t icount; /* the vCPU's, near where the event is met; exact when it has a position */
     uint8_t recorded[SKEIN_FINDING_EVENT_BYTES];

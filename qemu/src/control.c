@@ -48,17 +48,11 @@ static const struct property strings[] = {
     {"debug", offsetof(SkeinOptions, debug)},
     {"trace", offsetof(SkeinOptions, trace)},
     {"find", offsetof(SkeinOptions, find)},
-    {"override", offsetof(SkeinOptions, override)},
 };
 
 static const struct property numbers[] = {
     {"epoch-ms", offsetof(SkeinOptions, epoch_ms)},
     {"chaos", offsetof(SkeinOptions, chaos)},
-    {"find-cpu", offsetof(SkeinOptions, find_cpu)},
-    {"find-good", offsetof(SkeinOptions, find_good)},
-    {"find-wrong", offsetof(SkeinOptions, find_wrong)},
-    {"find-jobs", offsetof(SkeinOptions, find_jobs)},
-    {"find-seconds", offsetof(SkeinOptions, find_seconds)},
     {"trace-cpu", offsetof(SkeinOptions, trace_cpu)},
     {"trace-start", offsetof(SkeinOptions, trace_start)},
     {"trace-end", offsetof(SkeinOptions, trace_end)},

@@ -10,6 +10,7 @@
 
 #include "pipeline/atomics.h"
 #include "pipeline/shard_layout.h"
+#include "qapi/error.h"
 #include "qemu/madvise.h"
 #include "qemu/timer.h"
 
@@ -36,7 +37,6 @@ static struct {
     unsigned job_count;
     uint64_t target;
     int64_t begun, deadline;
-    struct skein_finding finding;
     uint64_t best; /* number of the hypothesis found; the lowest counts */
     struct skein_suspect suspects[SUSPECTS_MAX];
     size_t suspect_count;
@@ -144,7 +144,7 @@ static void reap(struct job *job)
 
     job->pid = 0;
     if (right && job->h.right && job->number < finder.best) {
-        struct skein_finding *f = &finder.finding;
+        struct skein_finding *f = skein_vm.finding;
 
         finder.best = job->number;
         f->outcome = SKEIN_FINDING_EVENT;
@@ -207,7 +207,7 @@ static struct job *wait_for_job(bool all)
 static void start(struct job *job, bool notes)
 {
     memset(job->trial, 0, offsetof(struct skein_trial, notes));
-    job->number = finder.finding.tried++;
+    job->number = skein_vm.finding->tried++;
     job->pid = fork();
     if (job->pid == 0) {
         skein_child_begin(finder.cpu, job->trial, job->h.right ? &job->h : NULL, finder.target,
@@ -216,13 +216,13 @@ static void start(struct job *job, bool notes)
     }
     if (job->pid < 0) {
         job->pid = 0;
-        finder.finding.stopped = true;
+        skein_vm.finding->stopped = true;
     }
 }
 
 static bool enough(void)
 {
-    return finder.finding.stopped || finder.finding.outcome == SKEIN_FINDING_EVENT;
+    return skein_vm.finding->stopped || skein_vm.finding->outcome == SKEIN_FINDING_EVENT;
 }
 
 static bool try_one(struct skein_hypothesis *h)
@@ -230,7 +230,7 @@ static bool try_one(struct skein_hypothesis *h)
     struct job *job;
 
     if (get_clock() > finder.deadline) {
-        finder.finding.stopped = true;
+        skein_vm.finding->stopped = true;
     }
     job = wait_for_job(false);
     if (enough()) {
@@ -268,9 +268,9 @@ bool skein_finder_try(struct skein_hypothesis *h)
 
 static void write_finding(void)
 {
-    struct skein_finding *f = &finder.finding;
+    struct skein_finding *f = skein_vm.finding;
 
-    f->magic = SKEIN_FINDING_MAGIC;
+    f->answered = 1;
     f->duration_ns = get_clock() - finder.begun;
     if (!g_file_set_contents(skein_vm.options->find, (const char *)f, sizeof(*f), NULL)) {
         skein_fail("cannot write the finding %s", skein_vm.options->find);
@@ -280,16 +280,13 @@ static void write_finding(void)
 
 static G_NORETURN void search(SkeinCPU *c)
 {
-    struct skein_finding *f = &finder.finding;
+    struct skein_finding *f = skein_vm.finding;
     struct job *first = &finder.jobs[0];
 
-    f->good_tick = c->tick;
-    f->good_icount = skein_icount(c);
     await_log();
-    collect(c, skein_vm.options->find_wrong);
+    collect(c, f->divergence.tick);
     start(first, true);
     wait_for_job(true);
-    f->divergence = first->trial->divergence;
     if (first->trial->right) {
         f->outcome = SKEIN_FINDING_SAME;
     } else {
@@ -307,14 +304,14 @@ static G_NORETURN void search(SkeinCPU *c)
 
 static void prepare(SkeinCPU *c)
 {
-    const SkeinOptions *o = skein_vm.options;
+    const struct skein_finding *f = skein_vm.finding;
 
     finder.cpu = c;
     finder.best = UINT64_MAX;
     finder.better = g_array_new(false, false, sizeof(struct skein_hypothesis));
     finder.begun = get_clock();
-    finder.deadline = finder.begun + (int64_t)MAX(o->find_seconds, 1) * NANOSECONDS_PER_SECOND;
-    finder.job_count = MIN(MAX(o->find_jobs, 1), JOBS_MAX);
+    finder.deadline = finder.begun + (int64_t)MAX(f->seconds, 1) * NANOSECONDS_PER_SECOND;
+    finder.job_count = MIN(MAX(f->jobs, 1), JOBS_MAX);
     for (unsigned i = 0; i < finder.job_count; i++) {
         finder.jobs[i].trial = map_trial();
     }
@@ -323,14 +320,20 @@ static void prepare(SkeinCPU *c)
 
 void skein_finder_stop(SkeinCPU *c)
 {
-    const SkeinOptions *o = skein_vm.options;
+    const struct skein_finding *f = skein_vm.finding;
 
+    if (!f) {
+        return;
+    }
     if (skein_in_child()) {
         skein_child_scan(c);
         return;
     }
-    skein_override_due(c);
-    if (!o->find || !o->find_wrong || c->id != o->find_cpu || c->tick < o->find_good) {
+    if (f->task == SKEIN_TASK_APPLY) {
+        skein_override_due(c);
+    }
+    if (f->task != SKEIN_TASK_SEARCH || c->id != f->divergence.vcpu ||
+        c->tick < f->divergence.good_tick) {
         return;
     }
     /* No other thread has the big lock, or another one, when a child begins. */
@@ -340,4 +343,32 @@ void skein_finder_stop(SkeinCPU *c)
         search(c);
     }
     bql_unlock();
+}
+
+static bool is_whole(const struct skein_finding *f)
+{
+    const struct skein_record *right = (const void *)f->right;
+
+    return f->magic == SKEIN_FINDING_MAGIC && f->task <= SKEIN_TASK_APPLY &&
+           f->divergence.vcpu < skein_vm.cpu_count &&
+           (f->task != SKEIN_TASK_APPLY ||
+            (f->shard <= skein_vm.device_shard && right->size_bytes >= sizeof(*right) &&
+             right->size_bytes <= sizeof(f->right) && right->size_bytes % 8 == 0 &&
+             right->kind < SKEIN_KIND_COUNT));
+}
+
+bool skein_finder_open(Error **errp)
+{
+    const char *path = skein_vm.options->find;
+    gsize bytes = 0;
+    char *file = NULL;
+
+    if (!g_file_get_contents(path, &file, &bytes, NULL) || bytes != sizeof(struct skein_finding) ||
+        !is_whole((const void *)file)) {
+        g_free(file);
+        error_setg(errp, "%s asks for nothing that this version knows", path);
+        return false;
+    }
+    skein_vm.finding = (struct skein_finding *)file;
+    return true;
 }

@@ -66,10 +66,10 @@ struct skein_hypothesis {
 void skein_override(struct skein_shard_reader *reader, uint64_t end,
                     const struct skein_record *record);
 /* At the vCPU's first stop behind the good tick of a finding: the event is as it should be. */
-bool skein_override_load(const char *path, Error **errp);
 void skein_override_due(SkeinCPU *c);
 
 /* finder.c */
+bool skein_finder_open(Error **errp);
 struct skein_shard_reader *skein_finder_reader(uint32_t shard);
 /* The hypothesis takes over `right`. False: enough, it has been found or the time is up. */
 bool skein_finder_try(struct skein_hypothesis *h);

@@ -123,9 +123,9 @@ void skein_child_finish(enum skein_verdict verdict)
     }
     t->released_shard = skein_vm.released_shard;
     t->released_tick = skein_vm.released_tick;
-    end_child(
-        verdict == SKEIN_VERDICT_SAME || verdict == SKEIN_VERDICT_INCOMPLETE ||
-        (verdict == SKEIN_VERDICT_NONE && child.cpu->good_tick > skein_vm.options->find_wrong));
+    end_child(verdict == SKEIN_VERDICT_SAME || verdict == SKEIN_VERDICT_INCOMPLETE ||
+              (verdict == SKEIN_VERDICT_NONE &&
+               child.cpu->good_tick > skein_vm.finding->divergence.tick));
 }
 
 /* The event moves on in front of the vCPU until its digest is right. */

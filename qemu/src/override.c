@@ -3,8 +3,6 @@
  */
 #include "accel/tcg/skein/finder.h"
 
-#include "qapi/error.h"
-
 static struct {
     struct skein_shard_reader *reader;
     uint64_t end;
@@ -25,31 +23,6 @@ const struct skein_record *skein_override_read(struct skein_shard_reader *reader
     return record && reader == override.reader && end == override.end ? override.record : record;
 }
 
-static struct skein_finding *finding; /* to be applied */
-
-bool skein_override_load(const char *path, Error **errp)
-{
-    const struct skein_record *right;
-    gsize bytes = 0;
-    char *file = NULL;
-
-    if (!g_file_get_contents(path, &file, &bytes, NULL) || bytes != sizeof(*finding) ||
-        ((struct skein_finding *)file)->magic != SKEIN_FINDING_MAGIC) {
-        g_free(file);
-        error_setg(errp, "%s is no finding of this version", path);
-        return false;
-    }
-    finding = (struct skein_finding *)file;
-    right = (const void *)finding->right;
-    if (finding->outcome != SKEIN_FINDING_EVENT || finding->shard > skein_vm.device_shard ||
-        right->size_bytes < sizeof(*right) || right->size_bytes > sizeof(finding->right) ||
-        right->size_bytes % 8 || right->kind >= SKEIN_KIND_COUNT) {
-        error_setg(errp, "%s names no event", path);
-        return false;
-    }
-    return true;
-}
-
 /* The event's place in the ring: ticks are not in it, but follow from one that is known. */
 static bool place(struct skein_shard_reader *reader, uint64_t cursor, uint64_t tick)
 {
@@ -62,8 +35,8 @@ static bool place(struct skein_shard_reader *reader, uint64_t cursor, uint64_t t
         }
         if (!r) {
             skein_replay_wait_for_feeder();
-        } else if (++tick == finding->tick) {
-            skein_override(reader, cursor, (const void *)finding->right);
+        } else if (++tick == skein_vm.finding->tick) {
+            skein_override(reader, cursor, (const void *)skein_vm.finding->right);
             return true;
         }
     }
@@ -71,19 +44,19 @@ static bool place(struct skein_shard_reader *reader, uint64_t cursor, uint64_t t
 
 void skein_override_due(SkeinCPU *c)
 {
+    const struct skein_finding *f = skein_vm.finding;
     bool placed;
 
-    if (!finding || c->id != finding->divergence.vcpu || c->tick < finding->good_tick) {
+    if (override.record || c->id != f->divergence.vcpu || c->tick < f->divergence.good_tick) {
         return;
     }
-    if (finding->shard == skein_vm.device_shard) {
+    if (f->shard == skein_vm.device_shard) {
         placed = place(&skein_vm.device_reader, skein_vm.device_cursor, skein_vm.device_tick);
     } else {
-        SkeinCPU *of = &skein_vm.cpus[finding->shard];
+        SkeinCPU *of = &skein_vm.cpus[f->shard];
 
         placed = place(&of->reader, of->cursor, of->tick);
     }
-    finding = NULL;
     if (!placed) {
         skein_diverged(c, SKEIN_PAD, 0, 0, "the event to be corrected is not there");
     }

@@ -290,7 +290,7 @@ static bool pump(SkeinCPU *c, bool *stopped)
                 return true;
             }
         }
-        r = c->ended ? NULL : skein_vm.options->find ? skein_replay_await(c) : skein_replay_peek(c);
+        r = c->ended ? NULL : skein_vm.finding ? skein_replay_await(c) : skein_replay_peek(c);
         if (!r) {
             /* It may be far away, behind slices of other vCPUs. */
             if (!c->ended && skein_replay_log_over(&c->reader, c->cursor)) {

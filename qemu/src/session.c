@@ -219,8 +219,7 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     if (skein_replaying && skein_vm.options->trace && !skein_trace_open(errp)) {
         return false;
     }
-    if (skein_replaying && skein_vm.options->override &&
-        !skein_override_load(skein_vm.options->override, errp)) {
+    if (skein_replaying && skein_vm.options->find && !skein_finder_open(errp)) {
         return false;
     }
     skein_vm.active = true;

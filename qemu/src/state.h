@@ -104,13 +104,7 @@ typedef struct SkeinOptions {
     uint64_t trace_cpu;
     uint64_t trace_start; /* icounts; the last one is not included */
     uint64_t trace_end;
-    char *find; /* replay: a finding is written to this file */
-    uint64_t find_cpu;
-    uint64_t find_good;  /* tick of its last digest that was right */
-    uint64_t find_wrong; /* tick at which it diverges; 0: just verify, the same each time */
-    uint64_t find_jobs;
-    uint64_t find_seconds;
-    char *override; /* replay: with the event of this finding corrected */
+    char *find;     /* replay: what skein bisect asks for, in this file */
     uint64_t chaos; /* record: seed of perturbations; 0: none */
 } SkeinOptions;
 
@@ -137,6 +131,8 @@ typedef struct SkeinVM {
     uint32_t first_checkpoint; /* number of the one where this session began; 0: the start */
     uint64_t slices_before;    /* the session's count began there */
     SkeinCPU *running;         /* whose slice is under way; NULL: between slices */
+
+    struct skein_finding *finding; /* replay: for skein bisect; NULL: not for it */
 
     SkeinPage *pages; /* by RAM offset */
     uint64_t page_count;
