@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -61,6 +62,10 @@ int skein_child_start(struct skein_child *c, const struct skein_child_opts *opts
         return skein_error_sys(err, -failed, "cannot run %s", opts->argv[0]);
     *c = (struct skein_child){.pid = pid};
     return 0;
+}
+
+int skein_child_end_fd(const struct skein_child *c) {
+    return (int)syscall(SYS_pidfd_open, c->pid, 0);
 }
 
 bool skein_child_poll(struct skein_child *c) {

@@ -28,6 +28,9 @@ struct skein_child_opts {
 int skein_child_start(struct skein_child *c, const struct skein_child_opts *opts,
                       struct skein_error *err);
 
+/* Becomes readable when it has ended; close it. -1: this system has no such thing. */
+int skein_child_end_fd(const struct skein_child *c);
+
 /* Sees whether it has ended; never blocks. */
 bool skein_child_poll(struct skein_child *c);
 

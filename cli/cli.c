@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define SECONDS_MAX 1000000u
 
 int skein_fail(int code, const char *fmt, ...) {
     char text[1024];
@@ -66,4 +69,32 @@ bool skein_parse_u32(const char *text, uint32_t max, uint32_t *value) {
         return false;
     *value = (uint32_t)n;
     return true;
+}
+
+/* Digits, at most so many; their value. */
+static const char *digits(const char *text, size_t max, uint32_t *value) {
+    const char *at = text;
+    *value = 0;
+    while (*at >= '0' && *at <= '9' && (size_t)(at - text) < max)
+        *value = 10 * *value + (uint32_t)(*at++ - '0');
+    return at;
+}
+
+bool skein_parse_seconds(const char *text, uint32_t *ms) {
+    uint32_t whole, part = 0;
+    const char *at = digits(text, 7, &whole);
+    if (at == text && *at != '.')
+        return false;
+    if (*at == '.') {
+        const char *from = at + 1;
+        at = digits(from, 3, &part);
+        if (at == from)
+            return false;
+        for (ptrdiff_t n = at - from; n < 3; n++)
+            part *= 10;
+    }
+    if (*at != '\0' || whole > SECONDS_MAX)
+        return false;
+    *ms = 1000 * whole + part;
+    return *ms > 0;
 }

@@ -32,6 +32,7 @@ int skein_cmd_stats(int argc, char **argv);
 int skein_cmd_cat(int argc, char **argv);
 int skein_cmd_ls(int argc, char **argv);
 int skein_cmd_diff(int argc, char **argv);
+int skein_cmd_collect(int argc, char **argv);
 int skein_cmd_recover(int argc, char **argv);
 int skein_cmd_export(int argc, char **argv);
 int skein_cmd_timeline(int argc, char **argv);
@@ -53,5 +54,7 @@ struct skein_json_opt {
 /* "512M", "2G": bytes with an optional K, M, G; false when it is anything else. */
 bool skein_parse_size(const char *text, uint64_t *bytes);
 bool skein_parse_u32(const char *text, uint32_t max, uint32_t *value);
+/* "2", "0.25": seconds, down to a millisecond; not nothing. */
+bool skein_parse_seconds(const char *text, uint32_t *ms);
 
 #endif

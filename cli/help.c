@@ -16,10 +16,13 @@
 
 static const char record[] =
     "skein record -o DIR --kernel FILE [OPTIONS] [-- QEMU ARGS…]\n"
+    "skein record -o DIR --attach SOCKET [OPTIONS]\n"
     "\n"
-    "Runs a guest under QEMU and records its kernel.\n"
+    "Runs a guest under QEMU and records its kernel; or records a VM that runs already.\n"
     "\n"
     "  -o, --output DIR    the recording, a new folder\n"
+    "      --attach SOCKET QMP's UNIX socket of a running VM, which goes on after the recording\n"
+    "      --print-args    prints the QEMU arguments of a VM that can be recorded, no more\n"
     "      --kernel FILE   the guest's kernel\n"
     "      --initrd FILE   its initial file system\n"
     "      --append TEXT   its command line\n"
@@ -38,7 +41,12 @@ static const char record[] =
     "                      what is forced to the disk, and when (segment)\n"
     "      --timeout SECONDS\n"
     "                      end the recording after that long\n"
-    "      --huge-pages    the shards in huge pages, where the system offers them\n" QEMU_OPTIONS
+    "      --huge-pages    the shards in huge pages, where the system offers them\n"
+    "      --until panic|console:TEXT|exit:N\n"
+    "                      keep the recording only when it has caught that: a broken kernel,\n"
+    "                      TEXT on the console, byte N written to port 0x5ce1\n"
+    "      --repeat N      with --until: up to N recordings, one after the other (1)\n"
+    "      --chaos SEED    disturb the order of execution, so that rare races happen\n" QEMU_OPTIONS
     "  -q, --quiet         neither the console nor the summary\n" JSON_OPTION;
 
 static const char replay[] =
@@ -57,8 +65,14 @@ static const char replay[] =
 static const char verify[] =
     "skein verify [OPTIONS] DIR…\n"
     "\n"
-    "Runs the recordings again, quietly: one line for each.\n"
-    "\n" QEMU_OPTIONS "  -q, --quiet         only those that are not the same\n"
+    "Runs the recordings again, quietly: one line for each. What stands between two checkpoints, "
+    "an\n"
+    "epoch, is replayed by itself, and must end as the second one says.\n"
+    "\n"
+    "  -j, --jobs N        so many replays at once; 0: one for each processor (1)\n"
+    "      --resume FILE   keeps results in FILE, and goes on with what is missing there\n"
+    "      --junit FILE    JUnit XML: a suite for each recording, a case for each "
+    "epoch\n" QEMU_OPTIONS "  -q, --quiet         only those that are not the same; no progress\n"
     "      --json[=FILE]   an array for programs, on stdout or into FILE\n";
 
 static const char info[] = "skein info [OPTIONS] DIR\n"
@@ -141,6 +155,20 @@ static const char recover[] =
     "      --session FILE  its shared memory (looked for in /dev/shm)\n"
     "  -q, --quiet         does not say what was found\n" JSON_OPTION;
 
+static const char collect[] =
+    "skein collect --fd N -o DIR [OPTIONS]\n"
+    "\n"
+    "What QEMU starts for rr_record in its monitor, to make the recording; nobody else needs it.\n"
+    "\n"
+    "  -o, --output DIR    the recording, a new folder\n"
+    "      --fd N          the socket on which it talks to QEMU\n"
+    "      --machine TEXT  the VM's -machine\n"
+    "      --cpu TEXT      its -cpu\n"
+    "      --memory BYTES  its RAM\n"
+    "      --smp N         its vCPUs\n"
+    "      --qemu-version TEXT\n"
+    "                      QEMU's version\n";
+
 static const char completion[] =
     "skein completion bash\n"
     "\n"
@@ -162,6 +190,7 @@ static const struct {
     {"diff", diff},
     {"export", export},
     {"timeline", timeline},
+    {"collect", collect},
     {"recover", recover},
     {"completion", completion},
 };

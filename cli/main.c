@@ -15,7 +15,8 @@ struct verb {
 static const struct verb verbs[] = {
     {"record", skein_cmd_record, "runs a guest under QEMU and records it"},
     {"replay", skein_cmd_replay, "runs a recording again, comparing all the way"},
-    {"verify", skein_cmd_verify, "the same for several, quietly: one line for each"},
+    {"verify", skein_cmd_verify,
+     "the same for several, quietly, N epochs at once: one line for each"},
     {"info", skein_cmd_info, "what was recorded"},
     {"stats", skein_cmd_stats, "what a recording is made of, and what the kernel did"},
     {"ls", skein_cmd_ls, "the recordings in folders"},
@@ -23,6 +24,7 @@ static const struct verb verbs[] = {
     {"diff", skein_cmd_diff, "where two recordings begin to differ"},
     {"export", skein_cmd_export, "a recording as a trace for ui.perfetto.dev"},
     {"timeline", skein_cmd_timeline, "a recording as a page for any browser"},
+    {"collect", skein_cmd_collect, "what QEMU's rr_record starts: records the VM that asks"},
     {"recover", skein_cmd_recover, "what a killed recorder or a damaged disk has left"},
     {"doctor", skein_cmd_doctor, "how this machine would record, and what to change"},
     {"completion", skein_cmd_completion, "a script that completes skein's command lines"},

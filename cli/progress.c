@@ -50,6 +50,21 @@ void skein_progress_draw(struct skein_progress *p, const struct skein_progress_s
     p->last_bytes = s->bytes;
 }
 
+void skein_progress_draw_epochs(struct skein_progress *p, uint64_t done, uint64_t all,
+                                uint64_t running, const struct skein_progress_state *s) {
+    uint64_t now_ns = skein_now_ns();
+    if (!p->on || now_ns - p->last_ns < REDRAW_NS)
+        return;
+    double share = s->events_all > 0 ? (double)s->events * 100 / (double)s->events_all : 0;
+    fprintf(stderr,
+            "\r\033[Kskein: epochs %" PRIu64 "/%" PRIu64 ", %" PRIu64 " running, events %" PRIu64
+            "/%" PRIu64 " (%.0f%%)",
+            done, all, running, s->events, s->events_all, share);
+    fflush(stderr);
+    p->drawn = true;
+    p->last_ns = now_ns;
+}
+
 void skein_progress_clear(struct skein_progress *p) {
     if (!p->drawn)
         return;

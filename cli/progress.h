@@ -25,6 +25,9 @@ struct skein_progress_state {
 
 void skein_progress_init(struct skein_progress *p, bool quiet);
 void skein_progress_draw(struct skein_progress *p, const struct skein_progress_state *s);
+/* verify: how many epochs are done and under way, and of all their events how many. */
+void skein_progress_draw_epochs(struct skein_progress *p, uint64_t done, uint64_t all,
+                                uint64_t running, const struct skein_progress_state *s);
 void skein_progress_clear(struct skein_progress *p);
 
 /* Nanoseconds of CLOCK_MONOTONIC. */

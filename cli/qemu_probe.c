@@ -94,3 +94,8 @@ int skein_qemu_version(const char *qemu, char *version, size_t size, struct skei
     snprintf(version, size, "%.100s", usual ? text + sizeof(before) - 1 : text);
     return 0;
 }
+
+int skein_qemu_find_replayer(const char *chosen, const char **qemu, struct skein_error *err) {
+    int ret = skein_qemu_find(chosen, qemu, err);
+    return ret != 0 ? ret : skein_qemu_has_object(*qemu, "skein-replay", err);
+}

@@ -7,14 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cli/checkpoint_taker.h"
+#include "cli/collect.h"
 #include "cli/qemu_probe.h"
 #include "cli/qemu_refuse.h"
+#include "cli/record_describe.h"
 #include "cli/record_dir.h"
 #include "cli/record_loop.h"
+#include "cli/record_object.h"
 #include "cli/report.h"
 #include "cli/signals.h"
 #include "cli/tsc_gauge.h"
@@ -40,6 +42,7 @@ struct record_run {
     bool packing;
     int packed;
     struct skein_error pack_error;
+    struct skein_checkpoint_taker taker;
 };
 
 static int check_readable(const char *what, const char *path, struct skein_error *err) {
@@ -54,6 +57,8 @@ static int check_readable(const char *what, const char *path, struct skein_error
 /* Everything that can be known to be wrong before anything is made. */
 static int check_request(struct record_run *r, struct skein_error *err) {
     const struct skein_guest *g = &r->opts->guest;
+    if (r->opts->vm != SKEIN_VM_OWN)
+        return 0; /* QEMU looks at itself */
     int ret = skein_qemu_refuse(r->opts->extra, err);
     if (ret == 0)
         ret = check_readable("kernel", g->kernel, err);
@@ -63,42 +68,6 @@ static int check_request(struct record_run *r, struct skein_error *err) {
         ret = skein_qemu_find(r->opts->qemu, &r->qemu, err);
     if (ret == 0)
         ret = skein_qemu_has_object(r->qemu, "skein-record", err);
-    return ret;
-}
-
-static int describe_file(struct skein_manifest_file *file, const char *path,
-                         struct skein_error *err) {
-    char absolute[PATH_MAX];
-    return skein_manifest_file_fill(file, realpath(path, absolute) != NULL ? absolute : path, err);
-}
-
-static int describe(struct record_run *r, struct skein_error *err) {
-    const struct skein_record_opts *o = r->opts;
-    struct skein_manifest *m = &r->manifest;
-    struct timespec now;
-    struct utsname host;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uname(&host);
-    m->created_unix_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-    snprintf(m->host, sizeof(m->host), "%.40s %.40s %.40s", host.sysname, host.release,
-             host.machine);
-    snprintf(m->machine, sizeof(m->machine), "%s", o->machine.machine);
-    snprintf(m->cpu_model, sizeof(m->cpu_model), "%s", o->machine.cpu);
-    m->vcpu_count = o->machine.vcpus;
-    m->memory_bytes = o->machine.memory_bytes;
-    m->scope = o->scope;
-    snprintf(m->cmdline, sizeof(m->cmdline), "%s", o->guest.append ? o->guest.append : "");
-    snprintf(m->start, sizeof(m->start), "%s", o->start.word);
-    snprintf(m->stop, sizeof(m->stop), "%s", o->stop.word);
-    snprintf(m->end_reason, sizeof(m->end_reason), "it is still being made, or skein was killed");
-    int ret = skein_uuid_make(m->uuid);
-    if (ret != 0)
-        return skein_error_sys(err, ret, "cannot make a UUID");
-    ret = skein_qemu_version(r->qemu, m->qemu_version, sizeof(m->qemu_version), err);
-    if (ret == 0)
-        ret = describe_file(&m->kernel, o->guest.kernel, err);
-    if (ret == 0 && o->guest.initrd != NULL)
-        ret = describe_file(&m->initrd, o->guest.initrd, err);
     return ret;
 }
 
@@ -119,6 +88,11 @@ static void *pack(void *opaque) {
         r->packed = skein_manifest_write(r->dir, &r->manifest, &r->pack_error);
     if (r->packed == 0)
         unlink(r->stage.snapshot);
+    struct skein_error err;
+    if (r->packed == 0 && r->opts->epoch_ms != 0 &&
+        skein_checkpoint_taker_start(&r->taker, r->stage.session, r->stage.checkpoint, r->dir,
+                                     &r->manifest, 0, &err) != 0)
+        skein_fail(0, "there are no checkpoints: %s", err.text);
     return NULL;
 }
 
@@ -131,48 +105,31 @@ static void start_packing(struct record_run *r) {
 /* Most of the recordings that are to catch a failure are thrown away: no work for them. */
 static void on_running(void *opaque) {
     struct record_run *r = opaque;
-    if (r->opts->until.kind == SKEIN_UNTIL_NOTHING)
+    if (r->opts->until.kind == SKEIN_UNTIL_NOTHING || r->opts->epoch_ms != 0)
         start_packing(r);
 }
 
-/* Whether the guest's control port ends the recording. */
-static const char *stop_word(const struct skein_record_opts *o) {
-    return o->stop.when == SKEIN_WHEN_GUEST ? "guest" : "host";
-}
-
-/* QMP's way to say what push_recorder() says. */
-static void format_add_object(struct record_run *r) {
-    snprintf(r->add_object, sizeof(r->add_object),
-             "{\"execute\":\"object-add\",\"arguments\":{\"qom-type\":\"skein-record\","
-             "\"id\":\"" SKEIN_OBJECT_ID "\",\"session\":\"%s\","
-             "\"start\":\"now\",\"stop\":\"%s\",\"snapshot\":\"%s\",\"console\":\"%s\","
-             "\"chaos\":%" PRIu32 "}}",
-             skein_session_name(r->stage.session), stop_word(r->opts), r->stage.snapshot,
-             r->stage.console, r->opts->chaos);
-}
-
-static void push_recorder(struct record_run *r, struct skein_argv *argv) {
+/* A VM that runs already: QEMU is told where the session is. */
+static int join_qemu(struct record_run *r, struct skein_error *err) {
     const struct skein_record_opts *o = r->opts;
-    if (o->start.when == SKEIN_WHEN_CONSOLE)
-        return; /* comes by QMP, when the text has been seen */
-    skein_argv_push(argv, "-object");
-    skein_argv_push(argv,
-                    "skein-record,id=" SKEIN_OBJECT_ID
-                    ",session=%s,start=%s,stop=%s,snapshot=%s,console=%s,chaos=%" PRIu32,
-                    skein_session_name(r->stage.session),
-                    o->start.when == SKEIN_WHEN_GUEST ? "guest" : "now", stop_word(o),
-                    r->stage.snapshot, r->stage.console, o->chaos);
+    skein_vm_adopt(&r->vm, o->vm, o->vm_fd);
+    int ret = o->vm == SKEIN_VM_ASKED ? skein_collect_tell_session(o->vm_fd, &r->stage, r->dir)
+                                      : skein_qmp_send(&r->vm.qmp, "%s", r->add_object);
+    return ret == 0 ? 0 : skein_error_sys(err, ret, "cannot reach QEMU");
 }
 
 static int start_qemu(struct record_run *r, struct skein_error *err) {
     struct skein_vm_sockets sockets;
+    if (r->opts->vm != SKEIN_VM_OWN)
+        return join_qemu(r, err);
     int ret = skein_vm_sockets_open(&sockets, err);
     if (ret != 0)
         return ret;
     struct skein_argv argv = {0};
     skein_qemu_args_machine(&argv, r->qemu, &r->opts->machine);
     skein_qemu_args_record(&argv, &r->opts->guest, sockets.theirs[0], sockets.theirs[1]);
-    push_recorder(r, &argv);
+    if (r->opts->start.when != SKEIN_WHEN_CONSOLE) /* else by QMP, when the text has been seen */
+        skein_record_object_args(r->opts, &r->stage, &argv);
     for (char *const *extra = r->opts->extra; *extra != NULL; extra++)
         skein_argv_push(&argv, "%s", *extra);
     ret = skein_vm_start(&r->vm, &sockets, argv.v, r->stage.log_fd, err);
@@ -209,7 +166,7 @@ static int start_everything(struct record_run *r, struct skein_error *err) {
     if (ret != 0)
         return ret;
     r->manifest.digest_interval = skein_session_header(r->stage.session)->digest_interval;
-    format_add_object(r);
+    skein_record_object_qmp(r->opts, &r->stage, r->add_object, sizeof(r->add_object));
     const struct skein_collector_opts opts = {
         .session = r->stage.session, .dir = r->dir, .durability = r->opts->durability};
     ret = skein_collector_start(&opts, &r->collector, err);
@@ -228,7 +185,7 @@ static void fill_console(struct record_run *r) {
 static void explain_end(struct record_run *r, const struct skein_collector_status *status) {
     struct skein_manifest *m = &r->manifest;
     char how[128];
-    skein_child_describe(&r->vm.child, how, sizeof(how));
+    skein_vm_describe(&r->vm, how, sizeof(how));
     if (r->loop.error.text[0] != '\0')
         snprintf(m->end_reason, sizeof(m->end_reason), "%s", r->loop.error.text);
     else if (!r->packing || r->packed != 0)
@@ -269,6 +226,7 @@ static int finish(struct record_run *r, struct skein_error *err) {
         start_packing(r);
     if (r->packing)
         pthread_join(r->packer, NULL);
+    skein_checkpoint_taker_stop(&r->taker);
     struct skein_collector_status *status = calloc(1, sizeof(*status));
     if (status == NULL)
         return skein_error_set(err, -ENOMEM, "out of memory");
@@ -288,6 +246,8 @@ static int finish(struct record_run *r, struct skein_error *err) {
 static int report(const struct record_run *r) {
     const struct skein_record_opts *o = r->opts;
     const struct skein_manifest *m = &r->manifest;
+    if (o->vm == SKEIN_VM_ASKED)
+        skein_collect_tell_end(r->vm.qmp.fd, r->dir, m);
     if (!o->quiet)
         skein_report_text(stderr, r->opts->dir, m);
     if (r->loop.timed_out && !o->quiet)
@@ -298,6 +258,13 @@ static int report(const struct record_run *r) {
     if (m->complete)
         return SKEIN_EXIT_OK;
     return skein_fail(SKEIN_EXIT_INCOMPLETE, "%s is incomplete: %s", o->dir, m->end_reason);
+}
+
+/* Nothing has been started yet. */
+static int refuse(const struct record_run *r, const struct skein_error *err) {
+    if (r->opts->vm == SKEIN_VM_ASKED)
+        skein_collect_tell_error(r->opts->vm_fd, err->text);
+    return skein_fail(SKEIN_EXIT_USAGE, "%s", err->text);
 }
 
 /* Nothing was recorded: why. */
@@ -313,7 +280,7 @@ static int explain_nothing(struct record_run *r) {
         return skein_fail(SKEIN_EXIT_FAILED, "the recording did not begin within %u s (--start %s)",
                           o->timeout_s, o->start.word);
     char how[128];
-    skein_child_describe(&r->vm.child, how, sizeof(how));
+    skein_vm_describe(&r->vm, how, sizeof(how));
     if (words[0] != '\0')
         return skein_fail(SKEIN_EXIT_USAGE, "QEMU did not start: %s", words);
     return skein_fail(SKEIN_EXIT_FAILED, "QEMU ended before the recording began (--start %s): %s",
@@ -331,7 +298,7 @@ static int run(struct record_run *r, struct skein_error *err) {
     int ret = start_everything(r, err);
     if (ret != 0) {
         skein_record_dir_remove(r->dir, r->made_dir);
-        return skein_fail(SKEIN_EXIT_USAGE, "%s", err->text);
+        return refuse(r, err);
     }
     r->loop.opts = r->opts;
     r->loop.stage = &r->stage;
@@ -377,9 +344,10 @@ int skein_record_run(const struct skein_record_opts *opts, struct skein_record_o
     r->vm.console_fd = -1;
     r->vm.qmp.fd = -1;
     int code;
-    if (check_request(r, &err) != 0 || describe(r, &err) != 0 ||
+    if (check_request(r, &err) != 0 ||
+        skein_record_describe(opts, r->qemu, &r->manifest, &err) != 0 ||
         skein_record_dir_make(opts->dir, &r->manifest, r->dir, &r->made_dir, &err) != 0)
-        code = skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
+        code = refuse(r, &err);
     else
         code = run(r, &err);
     skein_vm_stop(&r->vm);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/from.h"
 #include "cli/replay_cmd.h"
 #include "cli/replay_log.h"
 #include "cli/replay_report.h"
@@ -21,16 +22,40 @@ static void say_result(const char *dir, const struct skein_replay_result *r) {
     skein_replay_report_line(stderr, dir, r);
 }
 
+/* What replay alone takes. */
+struct own {
+    const char *log;
+    const char *from;
+    struct skein_epoch epoch; /* from there to the end */
+};
+
 static bool gdb_option(struct skein_replay_cmd *c, const char *port) {
     c->run.gdb = true;
     c->run.qemu_options = ",debug=on";
     return port == NULL || skein_parse_u32(port, UINT16_MAX, &c->run.gdb_port);
 }
 
-static int parse(struct skein_replay_cmd *c, const char **log, int argc, char **argv) {
+static int own_option(struct skein_replay_cmd *c, struct own *own, int found, char **argv) {
+    if (found == 'l')
+        own->log = optarg;
+    else if (found == 'f')
+        own->from = optarg;
+    else if (found == 'e' && !skein_parse_seconds(optarg, &c->run.epoch_ms))
+        return skein_fail(SKEIN_EXIT_USAGE, "replay: --epoch %s: it must be seconds, like 2 or 0.5",
+                          optarg);
+    else if (found == 'g' && !gdb_option(c, optarg))
+        return skein_fail(SKEIN_EXIT_USAGE, "replay: --gdb=%s is no port", optarg);
+    else if (found != 'e' && found != 'g' && !skein_replay_cmd_option(c, found))
+        return skein_fail_option("replay", argv, found);
+    return 0;
+}
+
+static int parse(struct skein_replay_cmd *c, struct own *own, int argc, char **argv) {
     static const struct option options[] = {
         {"gdb", optional_argument, NULL, 'g'},
         {"log", required_argument, NULL, 'l'},
+        {"from", required_argument, NULL, 'f'},
+        {"epoch", required_argument, NULL, 'e'},
         {"qemu", required_argument, NULL, 'Q'},
         {"json", optional_argument, NULL, 'j'},
         {"quiet", no_argument, NULL, 'q'},
@@ -39,15 +64,12 @@ static int parse(struct skein_replay_cmd *c, const char **log, int argc, char **
     };
     opterr = 0;
     for (int found; (found = getopt_long(argc, argv, ":q", options, NULL)) != -1;) {
-        if (found == 'l')
-            *log = optarg;
-        else if (found == 'g' && gdb_option(c, optarg))
-            continue;
-        else if (found == 'g')
-            return skein_fail(SKEIN_EXIT_USAGE, "replay: --gdb=%s is no port", optarg);
-        else if (!skein_replay_cmd_option(c, found))
-            return skein_fail_option("replay", argv, found);
+        int code = own_option(c, own, found, argv);
+        if (code != 0)
+            return code;
     }
+    if (c->run.gdb && c->run.epoch_ms != 0)
+        return skein_fail(SKEIN_EXIT_USAGE, "replay: --epoch is not for a replay under gdb");
     if (optind >= argc)
         return skein_fail(SKEIN_EXIT_USAGE, "replay: which recording?");
     if (optind + 1 != argc)
@@ -57,13 +79,18 @@ static int parse(struct skein_replay_cmd *c, const char **log, int argc, char **
 
 int skein_cmd_replay(int argc, char **argv) {
     struct skein_replay_cmd c = {0};
-    const char *log = NULL;
-    int code = parse(&c, &log, argc, argv);
+    struct own own = {0};
+    struct skein_error err;
+    int code = parse(&c, &own, argc, argv);
     if (code != 0)
         return code;
     const char *dir = argv[optind];
-    if (log != NULL)
-        return skein_replay_log(&c, dir, log);
+    if (own.log != NULL)
+        return skein_replay_log(&c, dir, own.log);
+    if (own.from != NULL && skein_from_find(dir, own.from, &own.epoch, &err) != 0)
+        return skein_fail(SKEIN_EXIT_USAGE, "replay: %s", err.text);
+    if (own.from != NULL)
+        c.run.epoch = &own.epoch;
     c.run.show = !c.quiet && !(c.json.on && c.json.file == NULL);
     struct skein_replay_result *r = calloc(1, sizeof(*r));
     if (r == NULL)

@@ -1,4 +1,4 @@
-/* What skein replay and skein verify have in common: options and JSON. */
+/* The options of skein replay, and its JSON. */
 #ifndef SKEIN_CLI_REPLAY_CMD_H
 #define SKEIN_CLI_REPLAY_CMD_H
 

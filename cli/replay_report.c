@@ -51,12 +51,16 @@ static void line_divergence(FILE *out, const struct skein_replay_result *r) {
 }
 
 void skein_replay_report_line(FILE *out, const char *dir, const struct skein_replay_result *r) {
-    fprintf(out, "%s: %s", dir, skein_outcome_name(r->outcome));
+    fprintf(out, "%s: %s%s%s", dir, skein_outcome_name(r->outcome),
+            r->where[0] != '\0' ? " in " : "", r->where);
     line_divergence(out, r);
     if (r->outcome != SKEIN_OUTCOME_SAME)
         fprintf(out, ": %s", r->error.text);
+    fputs(" (", out);
+    if (r->epochs > 1)
+        fprintf(out, "%" PRIu32 " of %" PRIu32 " epochs the same, ", r->epochs_same, r->epochs);
     fprintf(out,
-            " (events %" PRIu64 "/%" PRIu64 ", slices %" PRIu64 ", console %" PRIu64
+            "events %" PRIu64 "/%" PRIu64 ", slices %" PRIu64 ", console %" PRIu64
             " bytes, %.2f s)\n",
             r->events_done, r->events_total, r->slices, r->console_bytes, seconds(r->duration_ns));
 }
@@ -85,6 +89,7 @@ void skein_replay_report_json(struct skein_json *j, const struct skein_replay_re
     skein_json_u64(j, "events_total", r->events_total);
     skein_json_u64(j, "slices_done", r->slices);
     skein_json_u64(j, "console_bytes_done", r->console_bytes);
+    skein_json_f64(j, "prepare_s", seconds(r->prepare_ns));
     skein_json_f64(j, "replay_s", seconds(r->duration_ns));
     skein_json_f64(j, "total_s", seconds(r->total_ns));
 }

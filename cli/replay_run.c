@@ -1,12 +1,14 @@
 #include "cli/replay_run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/checkpoint_taker.h"
 #include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/console.h"
@@ -16,6 +18,8 @@
 #include "cli/qemu_probe.h"
 #include "cli/signals.h"
 #include "cli/stage.h"
+#include "pipeline/atomics.h"
+#include "pipeline/checkpoint.h"
 #include "pipeline/feeder.h"
 #include "pipeline/recording.h"
 #include "pipeline/snapshot_file.h"
@@ -37,8 +41,9 @@ struct replay_run {
     struct skein_console_check check;
     struct skein_progress progress;
     struct skein_console console;
-    int signal_fd;
+    int end_fd; /* readable: end */
     bool interrupted;
+    struct skein_checkpoint_taker taker;
 };
 
 int skein_outcome_exit(enum skein_outcome outcome) {
@@ -87,44 +92,74 @@ static int open_recording(struct replay_run *r, struct skein_error *err) {
         return ret;
     r->result->manifest = *skein_recording_manifest(r->recording);
     r->result->has_manifest = true;
-    r->result->events_total = skein_recording_events(r->recording);
+    r->result->events_total =
+        r->opts->epoch != NULL ? r->opts->epoch->events : skein_recording_events(r->recording);
     if (r->result->manifest.snapshot.size_bytes == 0)
         return skein_error_set(err, -ENODATA, "%s has no snapshot: nothing of it can be replayed",
                                r->dir);
     snprintf(console, sizeof(console), "%s/%s", r->dir, SKEIN_CONSOLE_NAME);
     ret = check_console_file(r, console, err);
-    if (ret == 0)
-        ret = skein_qemu_find(r->opts->qemu, &r->qemu, err);
-    if (ret == 0)
-        ret = skein_qemu_has_object(r->qemu, "skein-replay", err);
+    r->qemu = r->opts->qemu;
+    if (ret == 0 && !r->opts->qemu_checked)
+        ret = skein_qemu_find_replayer(r->opts->qemu, &r->qemu, err);
     return ret;
 }
 
-static int prepare(struct replay_run *r, struct skein_error *err) {
+/* The state in which the replay begins, and the one in which it is to end. */
+static int expand(struct replay_run *r, struct skein_error *err) {
+    const struct skein_epoch *e = r->opts->epoch;
+    int ret = e != NULL && e->from != 0
+                  ? skein_checkpoint_expand(r->recording, e->from, r->stage.snapshot, err)
+                  : skein_snapshot_expand(r->dir, &r->result->manifest, r->stage.snapshot, err);
+    if (ret == 0 && e != NULL && e->until != 0)
+        ret = skein_checkpoint_expand_state(r->recording, e->until, r->stage.until, err);
+    return ret;
+}
+
+static int open_stage(struct replay_run *r, struct skein_error *err) {
     const struct skein_manifest *m = &r->result->manifest;
-    char console[PATH_MAX];
     struct skein_session_params params = {
         .mode = SKEIN_MODE_REPLAY,
         .scope = m->scope == SKEIN_SCOPE_SYSTEM ? SKEIN_SCOPE_SYSTEM : SKEIN_SCOPE_KERNEL,
         .vcpu_count = m->vcpu_count,
         .digest_interval = m->digest_interval,
+        .instance = r->opts->instance,
     };
     memcpy(params.uuid, m->uuid, sizeof(params.uuid));
-    int ret = skein_stage_open(&r->stage, &params, r->opts->verbose, err);
+    return skein_stage_open(&r->stage, &params, r->opts->verbose, err);
+}
+
+static int prepare_gdb(struct replay_run *r, struct skein_error *err) {
+    char script[300];
+    snprintf(script, sizeof(script), "%s.gdb", r->stage.snapshot);
+    int ret = skein_gdb_listen(&r->gdb, r->opts->gdb_port, err);
+    return ret != 0 ? ret : skein_gdb_write_script(&r->gdb, script, err);
+}
+
+static int prepare(struct replay_run *r, struct skein_error *err) {
+    const struct skein_epoch *e = r->opts->epoch;
+    char console[PATH_MAX];
+    int ret = open_stage(r, err);
     if (ret == 0)
-        ret = skein_snapshot_expand(r->dir, m, r->stage.snapshot, err);
+        ret = expand(r, err);
     snprintf(console, sizeof(console), "%s/%s", r->dir, SKEIN_CONSOLE_NAME);
     if (ret == 0)
         ret = skein_console_check_open(&r->check, console, r->stage.console, err);
-    if (ret == 0 && r->opts->gdb) {
-        char script[300];
-        snprintf(script, sizeof(script), "%s.gdb", r->stage.snapshot);
-        ret = skein_gdb_listen(&r->gdb, r->opts->gdb_port, err);
-        if (ret == 0)
-            ret = skein_gdb_write_script(&r->gdb, script, err);
+    if (e != NULL) {
+        r->check.from = e->console_from;
+        r->check.to = e->console_to;
     }
-    const struct skein_feeder_opts opts = {.recording = r->recording, .session = r->stage.session};
-    return ret != 0 ? ret : skein_feeder_start(&opts, &r->feeder, err);
+    if (ret == 0 && r->opts->gdb)
+        ret = prepare_gdb(r, err);
+    const struct skein_feeder_opts opts = {.recording = r->recording,
+                                           .session = r->stage.session,
+                                           .after = e != NULL ? &e->after : NULL};
+    if (ret == 0)
+        ret = skein_feeder_start(&opts, &r->feeder, err);
+    if (ret == 0 && r->opts->epoch_ms != 0)
+        ret = skein_checkpoint_taker_start(&r->taker, r->stage.session, r->stage.checkpoint, r->dir,
+                                           &r->result->manifest, e != NULL ? e->from : 0, err);
+    return ret;
 }
 
 static int start_qemu(struct replay_run *r, struct skein_error *err) {
@@ -133,13 +168,17 @@ static int start_qemu(struct replay_run *r, struct skein_error *err) {
                                           .cpu = m->cpu_model,
                                           .memory_bytes = m->memory_bytes,
                                           .vcpus = m->vcpu_count};
+    const bool until = r->opts->epoch != NULL && r->opts->epoch->until != 0;
     struct skein_argv argv = {0};
     skein_qemu_args_machine(&argv, r->qemu, &machine);
     skein_qemu_args_replay(&argv);
     skein_argv_push(&argv, "-object");
     skein_argv_push(&argv,
-                    "skein-replay,id=" SKEIN_OBJECT_ID ",session=%s,snapshot=%s,console=%s%s",
+                    "skein-replay,id=" SKEIN_OBJECT_ID
+                    ",session=%s,snapshot=%s,console=%s,checkpoints=%s,epoch-ms=%" PRIu32 "%s%s%s",
                     skein_session_name(r->stage.session), r->stage.snapshot, r->stage.console,
+                    r->stage.checkpoint, r->opts->epoch_ms, until ? ",until=" : "",
+                    until ? r->stage.until : "",
                     r->opts->qemu_options != NULL ? r->opts->qemu_options : "");
     if (r->opts->gdb)
         skein_gdb_args(&r->gdb, &argv);
@@ -165,12 +204,19 @@ static void draw_progress(struct replay_run *r) {
         .events = h->events_done, .events_all = r->result->events_total, .slices = h->slices};
     if (skein_session_state(r->stage.session) != SKEIN_STATE_RUNNING)
         return;
-    if (!r->opts->gdb) {
-        skein_progress_draw(&r->progress, &s);
-    } else if (!r->announced) {
+    if (r->opts->gdb && !r->announced) {
         skein_gdb_announce(&r->gdb);
         r->announced = true;
     }
+    if (r->opts->gdb)
+        return;
+    if (r->opts->events_done == NULL) {
+        skein_progress_draw(&r->progress, &s);
+        return;
+    }
+    skein_store_relaxed_64(r->opts->events_done, s.events);
+    /* QEMU has loaded it, and others that run at the same time want the memory. */
+    unlink(r->stage.snapshot);
 }
 
 /*
@@ -180,22 +226,26 @@ static void draw_progress(struct replay_run *r) {
 static bool must_stop(struct replay_run *r) {
     struct skein_feeder_status status;
     skein_feeder_poll(r->feeder, &status);
-    if (skein_signals_take(r->signal_fd) > 0)
-        r->interrupted = true;
+    struct pollfd end = {.fd = r->end_fd, .events = POLLIN};
+    r->interrupted = r->interrupted || poll(&end, 1, 0) > 0;
     return r->interrupted || status.state == SKEIN_FEEDER_FAILED;
 }
 
 static void watch(struct replay_run *r) {
     skein_progress_init(&r->progress, !r->opts->show);
     skein_console_open(&r->console, &r->progress, !r->opts->show, false);
+    const int child_fd = skein_child_end_fd(&r->child);
     while (!skein_child_poll(&r->child)) {
-        struct pollfd p = {.fd = r->signal_fd, .events = POLLIN};
-        poll(&p, 1, TICK_MS);
+        struct pollfd p[] = {{.fd = r->end_fd, .events = POLLIN},
+                             {.fd = child_fd, .events = POLLIN}};
+        poll(p, 2, TICK_MS);
         show_console(r);
         draw_progress(r);
         if (must_stop(r))
             skein_child_stop(&r->child);
     }
+    if (child_fd >= 0)
+        close(child_fd);
     show_console(r);
     skein_progress_clear(&r->progress);
     skein_console_close(&r->console);
@@ -230,7 +280,8 @@ static void judge_silence(struct replay_run *r) {
 
 static void judge_verdict(struct replay_run *r) {
     const struct skein_session_header *h = skein_session_header(r->stage.session);
-    bool whole = skein_recording_complete(r->recording);
+    const struct skein_epoch *e = r->opts->epoch;
+    bool whole = skein_recording_complete(r->recording) || (e != NULL && e->until != 0);
     if (h->verdict == SKEIN_VERDICT_DIVERGED) {
         r->result->has_divergence = true;
         r->result->divergence = h->divergence;
@@ -266,6 +317,7 @@ static void judge(struct replay_run *r) {
 
 static void tidy_up(struct replay_run *r) {
     skein_child_stop(&r->child);
+    skein_checkpoint_taker_stop(&r->taker);
     skein_gdb_close(&r->gdb);
     if (r->feeder != NULL)
         skein_feeder_free(r->feeder);
@@ -273,8 +325,8 @@ static void tidy_up(struct replay_run *r) {
     skein_stage_close(&r->stage);
     if (r->recording != NULL)
         skein_recording_close(r->recording);
-    if (r->signal_fd >= 0)
-        close(r->signal_fd);
+    if (r->opts->end_fd == 0 && r->end_fd >= 0)
+        close(r->end_fd);
 }
 
 void skein_replay_run(const char *dir, const struct skein_replay_opts *opts,
@@ -283,17 +335,18 @@ void skein_replay_run(const char *dir, const struct skein_replay_opts *opts,
     struct replay_run r = {.dir = dir,
                            .opts = opts,
                            .result = result,
-                           .signal_fd = -1,
+                           .end_fd = opts->end_fd != 0 ? opts->end_fd : -1,
                            .stage = {.log_fd = -1},
                            .gdb = {.fd = -1},
                            .check = {.recorded_fd = -1, .replayed_fd = -1}};
     struct skein_error err = {0};
     uint64_t begun_ns = skein_now_ns();
-    int ret = skein_signals_open(&r.signal_fd, &err);
+    int ret = opts->end_fd != 0 ? 0 : skein_signals_open_end(&r.end_fd, &err);
     if (ret == 0)
         ret = open_recording(&r, &err);
     if (ret == 0)
         ret = prepare(&r, &err);
+    result->prepare_ns = skein_now_ns() - begun_ns;
     if (ret == 0)
         ret = start_qemu(&r, &err);
     if (ret == 0) {

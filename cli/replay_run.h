@@ -5,14 +5,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/epoch.h"
 #include "pipeline/error.h"
 #include "pipeline/manifest.h"
 #include "pipeline/session.h"
 
 struct skein_replay_opts {
-    const char *qemu;         /* NULL: not chosen */
-    bool show;                /* console on stdout, progress on a terminal */
-    bool verbose;             /* QEMU's own messages on stderr */
+    const char *qemu;  /* NULL: not chosen */
+    bool qemu_checked; /* it is the path of one that can replay */
+    bool show;         /* console on stdout, progress on a terminal */
+    bool verbose;      /* QEMU's own messages on stderr */
+
+    const struct skein_epoch *epoch; /* NULL: all of it */
+    uint32_t epoch_ms;               /* add a checkpoint so often; 0: none */
+    uint32_t instance;               /* of the replays that run at once; 0: the only one */
+    int end_fd;                      /* readable: end; 0: at SIGINT and SIGTERM */
+    uint64_t *events_done;    /* kept up to date meanwhile, with relaxed stores; may be NULL */
     const char *qemu_options; /* more of the replay object's properties, with a comma in front */
     bool gdb;                 /* gdb runs it */
     uint32_t gdb_port;        /* 0: any */
@@ -35,10 +43,14 @@ struct skein_replay_result {
     struct skein_divergence divergence;
     bool has_manifest; /* the recording could be opened */
     struct skein_manifest manifest;
+    uint32_t epochs;      /* verify: of how many this is the sum; 0 or 1: it is of one replay */
+    uint32_t epochs_same; /* how many of them were the same */
+    char where[64];       /* the epoch to which outcome, error and divergence belong */
     uint64_t events_done;
     uint64_t events_total;
     uint64_t slices;
     uint64_t console_bytes;
+    uint64_t prepare_ns;  /* opening and unpacking, up to QEMU's start */
     uint64_t duration_ns; /* of the execution alone */
     uint64_t total_ns;    /* with unpacking and starting */
 };

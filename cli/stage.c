@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cli/checkpoint_taker.h"
 #include "pipeline/huge_pages.h"
 
 int skein_stage_open(struct skein_stage *s, const struct skein_session_params *params, bool verbose,
@@ -20,6 +21,8 @@ int skein_stage_open(struct skein_stage *s, const struct skein_session_params *p
         return ret;
     snprintf(s->snapshot, sizeof(s->snapshot), "%s.snapshot", path);
     snprintf(s->console, sizeof(s->console), "%s.console", path);
+    snprintf(s->until, sizeof(s->until), "%s.until", path);
+    snprintf(s->checkpoint, sizeof(s->checkpoint), "%s.checkpoint", path);
     if (!verbose)
         s->log_fd = memfd_create("skein-qemu-log", MFD_CLOEXEC);
     if (!verbose && (s->log_fd < 0 || fcntl(s->log_fd, F_SETFL, O_APPEND) != 0)) {
@@ -43,6 +46,8 @@ void skein_stage_close(struct skein_stage *s) {
     if (!s->keep) {
         unlink(s->snapshot);
         unlink(s->console);
+        unlink(s->until);
+        skein_checkpoint_discard(skein_session_header(s->session), s->checkpoint);
         skein_session_unlink(s->session);
     }
     skein_session_close(s->session);

@@ -13,8 +13,10 @@ struct skein_stage {
     struct skein_session *session;
     char snapshot[256];
     char console[256];
-    bool keep;  /* the session and the snapshot stay: skein recover needs them */
-    int log_fd; /* QEMU's stdout and stderr; -1: they are shown */
+    char until[256];      /* a checkpoint's state, where a replay ends */
+    char checkpoint[256]; /* and ".N": checkpoints on their way from QEMU to us */
+    bool keep;            /* the session and the snapshot stay: skein recover needs them */
+    int log_fd;           /* QEMU's stdout and stderr; -1: they are shown */
 };
 
 /* verbose: QEMU's messages go to our stderr as they come. */

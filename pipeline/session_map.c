@@ -42,11 +42,14 @@ void skein_uuid_format(const uint8_t uuid[16], char text[37]) {
 }
 
 void skein_session_path(const struct skein_session_params *params, char *path, size_t size) {
-    char uuid[37];
+    char uuid[37], instance[16] = "";
 
     skein_uuid_format(params->uuid, uuid);
-    snprintf(path, size, "/dev/shm/skein-%s-%d-%s", uuid, (int)getpid(),
-             params->mode == SKEIN_MODE_RECORD ? "record" : "replay");
+    if (params->instance != 0) {
+        snprintf(instance, sizeof(instance), "-%" PRIu32, params->instance);
+    }
+    snprintf(path, size, "/dev/shm/skein-%s-%d-%s%s", uuid, (int)getpid(),
+             params->mode == SKEIN_MODE_RECORD ? "record" : "replay", instance);
 }
 
 static uint64_t shard_stride(uint64_t ring_bytes) {

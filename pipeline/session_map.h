@@ -33,6 +33,7 @@ struct skein_session_params {
     uint64_t ring_bytes;      /* per shard, a power of two; 0: the default */
     uint32_t digest_interval; /* 0: the default */
     uint8_t uuid[16];         /* of the recording */
+    uint32_t instance;        /* which of several that the process has at once; 0: the only one */
     bool huge_pages;          /* where the system offers them: skein_session_huge_bytes() */
 };
 
@@ -41,7 +42,10 @@ struct skein_session; /* a mapped session */
 /* How large the file is. */
 size_t skein_session_bytes(uint32_t vcpu_count, uint64_t ring_bytes);
 
-/* A new path in /dev/shm, unlike any other: "/dev/shm/skein-<uuid>-<pid>-<mode>". */
+/*
+ * A new path in /dev/shm, unlike any other: "/dev/shm/skein-<uuid>-<pid>-<mode>", and "-<instance>"
+ * unless that is 0.
+ */
 void skein_session_path(const struct skein_session_params *params, char *path, size_t size);
 
 /* Creates the file (-EEXIST if it is there), lays out the shards, sets skein_pid to the caller. */

@@ -37,7 +37,7 @@ for name in error.h error.c event.h event.c shard.h shard.c shard_mark.h shard_m
 done
 # The parts of replay/ that QEMU links: reading the guest kernel's symbols.
 replay_files=()
-for name in btf.h btf.c guest_memory.h guest_memory.c kallsyms.h kallsyms.c kernel.h kernel.c kernel_scan.h kernel_scan.c modules.h modules.c symbol_elf.h symbol_elf.c symbol_elf_private.h symbol_elf_layout.c symbol_table.h symbol_table.c; do
+for name in btf.h btf.c frames.h frames.c guest_memory.h guest_memory.c kallsyms.h kallsyms.c kernel.h kernel.c kernel_scan.h kernel_scan.c modules.h modules.c orc.h orc.c symbol_elf.h symbol_elf.c symbol_elf_private.h symbol_elf_layout.c symbol_table.h symbol_table.c vmlinux.h vmlinux.c; do
     replay_files+=("$root/replay/$name")
 done
 

@@ -9,7 +9,8 @@
 
 int skein_console_check_open(struct skein_console_check *c, const char *recorded_path,
                              const char *replayed_path, struct skein_error *err) {
-    *c = (struct skein_console_check){.replayed_fd = -1, .replayed_path = replayed_path};
+    *c = (struct skein_console_check){
+        .replayed_fd = -1, .replayed_path = replayed_path, .to = UINT64_MAX};
     c->recorded_fd = open(recorded_path, O_RDONLY | O_CLOEXEC);
     if (c->recorded_fd < 0 && errno == ENOENT)
         c->recorded_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -40,8 +41,15 @@ static struct byte_name name_of(int byte) {
 
 static void differ(struct skein_console_check *c, int expected, int got) {
     c->differs = true;
-    skein_error_set(&c->difference, 0, "console byte %" PRIu64 ": expected %s, got %s", c->bytes,
-                    name_of(expected).text, name_of(got).text);
+    skein_error_set(&c->difference, 0, "console byte %" PRIu64 ": expected %s, got %s",
+                    c->from + c->bytes, name_of(expected).text, name_of(got).text);
+}
+
+/* How many of the next recorded bytes there are, at most n. */
+static size_t recorded_at(const struct skein_console_check *c, char *buf, size_t n) {
+    const uint64_t at = c->from + c->bytes, left = c->to > at ? c->to - at : 0;
+    ssize_t got = pread(c->recorded_fd, buf, n < left ? n : left, (off_t)at);
+    return got > 0 ? (size_t)got : 0;
 }
 
 size_t skein_console_check_next(struct skein_console_check *c, char *buf, size_t size) {
@@ -55,8 +63,7 @@ size_t skein_console_check_next(struct skein_console_check *c, char *buf, size_t
     ssize_t got = pread(c->replayed_fd, buf, size, (off_t)c->bytes);
     if (got <= 0)
         return 0;
-    ssize_t have = pread(c->recorded_fd, recorded, (size_t)got, (off_t)c->bytes);
-    size_t known = have > 0 ? (size_t)have : 0;
+    size_t known = recorded_at(c, recorded, (size_t)got);
     size_t same = 0;
     while (same < known && buf[same] == recorded[same])
         same++;
@@ -67,7 +74,7 @@ size_t skein_console_check_next(struct skein_console_check *c, char *buf, size_t
 }
 
 void skein_console_check_finish(struct skein_console_check *c) {
-    unsigned char byte;
-    if (!c->differs && pread(c->recorded_fd, &byte, 1, (off_t)c->bytes) == 1)
-        differ(c, byte, -1);
+    char byte;
+    if (!c->differs && recorded_at(c, &byte, 1) == 1)
+        differ(c, (unsigned char)byte, -1);
 }

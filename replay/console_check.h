@@ -15,12 +15,16 @@ struct skein_console_check {
     int recorded_fd;
     int replayed_fd; /* -1: not there yet */
     const char *replayed_path;
-    uint64_t bytes; /* compared, and the same */
+    uint64_t from, to; /* the part of the recorded one; to: UINT64_MAX is its end */
+    uint64_t bytes;    /* compared, and the same */
     bool differs;
     struct skein_error difference; /* differs: one line */
 };
 
-/* recorded_path may be missing: an empty console. replayed_path is not copied. */
+/*
+ * recorded_path may be missing: an empty console. replayed_path is not copied. For a part of a
+ * replay, set `from` and `to` then.
+ */
 int skein_console_check_open(struct skein_console_check *c, const char *recorded_path,
                              const char *replayed_path, struct skein_error *err);
 void skein_console_check_close(struct skein_console_check *c);
@@ -31,7 +35,7 @@ void skein_console_check_close(struct skein_console_check *c);
  */
 size_t skein_console_check_next(struct skein_console_check *c, char *buf, size_t size);
 
-/* At the end of a complete replay: the recorded console has no more bytes than the replayed one. */
+/* At the end of a complete replay: the recorded part has no more bytes than the replayed one. */
 void skein_console_check_finish(struct skein_console_check *c);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "replay/frames.h"
 #include "replay/symbol_elf_private.h"
 
 /* What comes behind the kernel's sections, in this order. */
@@ -16,8 +17,7 @@ static const char *const own_names[OWN_SECTIONS] = {".debug_frame", ".symtab", "
 
 struct writer {
     const struct skein_kernel *kernel;
-    const void *frames;
-    size_t frames_bytes;
+    struct skein_frames frames;
     struct skein_elf_layout layout;
     FILE *f;
     Elf64_Xword first_global; /* symbols in front of it are local */
@@ -143,7 +143,7 @@ static int put_all(struct writer *w) {
     Elf64_Off section_headers;
     put_header(w, 0);
     begin(w, FRAMES, SHT_PROGBITS);
-    put(w, w->frames, w->frames_bytes);
+    put(w, w->frames.data, w->frames.bytes);
     end(w, FRAMES);
     put_symbols(w);
     put_names(w);
@@ -159,26 +159,45 @@ static int put_all(struct writer *w) {
     return 0;
 }
 
-int skein_symbol_elf_write(const struct skein_kernel *kernel, const void *frames,
-                           size_t frames_bytes, const char *path, struct skein_error *err) {
-    struct writer w = {.kernel = kernel, .frames = frames, .frames_bytes = frames_bytes};
+/* What goes into it that may fail for want of memory. */
+static int prepare(struct writer *w, struct skein_kernel *kernel) {
+    struct skein_orc orc;
+    int rc = skein_elf_layout_make(kernel, &w->layout);
+    if (rc != 0)
+        return rc;
+    rc = skein_orc_read(kernel, &orc);
+    if (rc == 0)
+        rc = skein_frames_make(&orc, &w->frames);
+    skein_orc_free(&orc);
+    return rc;
+}
+
+static int write_file(struct writer *w, const char *partial, const char *path) {
+    int rc;
+    w->f = fopen(partial, "wbe");
+    if (w->f == NULL)
+        return -errno;
+    rc = put_all(w);
+    if (fclose(w->f) != 0 && rc == 0)
+        rc = -errno;
+    if (rc == 0 && rename(partial, path) != 0)
+        rc = -errno;
+    if (rc != 0)
+        unlink(partial);
+    return rc;
+}
+
+int skein_symbol_elf_write(struct skein_kernel *kernel, const char *path, struct skein_error *err) {
+    struct writer w = {.kernel = kernel};
     const size_t partial_bytes = strlen(path) + sizeof(".partial");
     char *partial = malloc(partial_bytes);
-    int rc = skein_elf_layout_make(kernel, &w.layout);
-    if (partial == NULL || rc != 0) {
-        rc = -ENOMEM;
-    } else {
+    int rc = partial != NULL ? prepare(&w, kernel) : -ENOMEM;
+    if (rc == 0) {
         snprintf(partial, partial_bytes, "%s.partial", path);
-        w.f = fopen(partial, "wbe");
-        rc = w.f != NULL ? put_all(&w) : -errno;
-        if (w.f != NULL && fclose(w.f) != 0 && rc == 0)
-            rc = -errno;
-        if (rc == 0 && rename(partial, path) != 0)
-            rc = -errno;
-        if (rc != 0 && w.f != NULL)
-            unlink(partial);
+        rc = write_file(&w, partial, path);
     }
     free(partial);
+    skein_frames_free(&w.frames);
     skein_elf_layout_free(&w.layout);
     return rc == 0 ? 0 : skein_error_sys(err, rc, "cannot write the symbols to %s", path);
 }

@@ -6,16 +6,10 @@
 #ifndef SKEIN_REPLAY_SYMBOL_ELF_H
 #define SKEIN_REPLAY_SYMBOL_ELF_H
 
-#include <stddef.h>
-
 #include "pipeline/error.h"
 #include "replay/kernel.h"
 
-/*
- * Under its name only once it is whole. frames: content of .debug_frame; NULL: none. 0, -ENOMEM, or
- * what the system said.
- */
-int skein_symbol_elf_write(const struct skein_kernel *kernel, const void *frames,
-                           size_t frames_bytes, const char *path, struct skein_error *err);
+/* Under its name only once it is whole. 0, -ENOMEM, or what the system said. */
+int skein_symbol_elf_write(struct skein_kernel *kernel, const char *path, struct skein_error *err);
 
 #endif

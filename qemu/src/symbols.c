@@ -12,6 +12,7 @@
 #include "accel/tcg/skein/symbols.h"
 #include "replay/kernel.h"
 #include "replay/symbol_elf.h"
+#include "replay/vmlinux.h"
 
 /* RAM only: reading a device's registers would change the device. */
 static int read_ram(void *opaque, uint64_t address, void *to, size_t bytes)
@@ -66,23 +67,46 @@ static void hints_from_entry(struct skein_kernel_hints *hints)
     }
 }
 
-bool skein_symbols_write(const char *path, char *message, size_t size)
+static bool find_kernel(struct skein_kernel *kernel, struct skein_error *error)
 {
     const struct skein_guest_memory physical = {.read = read_ram};
     struct skein_kernel_hints hints = {.physical_end = ram_end()};
-    struct skein_error error = {""};
-    struct skein_kernel kernel;
-    int rc;
 
     hints_from_entry(&hints);
-    rc = skein_kernel_find(&physical, &hints, &kernel, &error);
-    if (rc == 0) {
-        rc = skein_symbol_elf_write(&kernel, NULL, 0, path, &error);
+    return skein_kernel_find(&physical, &hints, kernel, error) == 0;
+}
+
+bool skein_symbols_write(const char *path, char *message, size_t size)
+{
+    struct skein_error error = {""};
+    struct skein_kernel kernel;
+    bool ok = find_kernel(&kernel, &error);
+
+    if (ok) {
+        ok = skein_symbol_elf_write(&kernel, path, &error) == 0;
         skein_kernel_describe(&kernel, message, size);
         skein_kernel_free(&kernel);
     }
-    if (rc != 0) {
+    if (!ok) {
         snprintf(message, size, "%s", error.text);
     }
-    return rc == 0;
+    return ok;
+}
+
+bool skein_symbols_vmlinux(const char *path, uint64_t *offset, char *message, size_t size)
+{
+    struct skein_error error = {""};
+    struct skein_vmlinux vmlinux;
+    struct skein_kernel kernel;
+    bool ok = skein_vmlinux_read(path, &vmlinux, &error) == 0 && find_kernel(&kernel, &error);
+
+    if (ok) {
+        ok = skein_vmlinux_match(&vmlinux, &kernel, path, offset, &error) == 0;
+        skein_kernel_describe(&kernel, message, size);
+        skein_kernel_free(&kernel);
+    }
+    if (!ok) {
+        snprintf(message, size, "%s", error.text);
+    }
+    return ok;
 }

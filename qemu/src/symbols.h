@@ -9,4 +9,11 @@
  */
 bool skein_symbols_write(const char *path, char *message, size_t size);
 
+/*
+ * How far the guest's kernel lies from where this vmlinux of it is linked (KASLR): what gdb's
+ * `symbol-file -o OFFSET` wants. False: it is not this kernel's, or there is none yet. The message
+ * is as above.
+ */
+bool skein_symbols_vmlinux(const char *path, uint64_t *offset, char *message, size_t size);
+
 #endif

@@ -111,6 +111,43 @@ static void end_guest(struct guest *g, enum skein_end end) {
     }
 }
 
+/* The number of this run, as the file counts them. */
+static int count_run(void) {
+    const char *path = getenv("FAKE_RUNS");
+    FILE *f = path != NULL ? fopen(path, "ae") : NULL;
+    if (f == NULL)
+        return 0;
+    fputc('.', f);
+    long runs = ftell(f);
+    fclose(f);
+    return (int)runs;
+}
+
+static bool panics(const struct fake_qemu *q) {
+    return fake_mode(q, "panic") || fake_mode(q, "wait-panic") ||
+           (fake_mode(q, "third") && count_run() == 3);
+}
+
+static bool waits(const struct fake_qemu *q) {
+    return fake_mode(q, "wait") || fake_mode(q, "wait-panic");
+}
+
+/* What the guest says and reports beside what all guests say. */
+static void misbehave(struct fake_qemu *q, bool panic) {
+    struct skein_session_header *h = skein_session_header(q->session);
+    if (panic)
+        say(q, "[    1.000000] Kernel panic - not syncing: fake\n");
+    if (fake_mode(q, "seed")) {
+        say(q, "chaos=");
+        say(q, q->object.chaos);
+        say(q, ";\n");
+    }
+    if (fake_mode(q, "exit")) {
+        h->exit_status = 7;
+        __atomic_store_n(&h->exit_reported, 1, __ATOMIC_RELEASE);
+    }
+}
+
 static int record_now(struct fake_qemu *q) {
     struct skein_error err;
     static struct guest g;
@@ -132,9 +169,11 @@ static int record_now(struct fake_qemu *q) {
     set_state(q, SKEIN_STATE_RUNNING);
     say(q, during);
     put_file(q->object.console, during, sizeof(during) - 1);
+    bool panic = panics(q);
+    misbehave(q, panic);
     bool stopped = false;
     bool added;
-    for (uint32_t n = 0; n < SLICES || (fake_mode(q, "wait") && !stopped); n++) {
+    for (uint32_t n = 0; n < SLICES || (waits(q) && !stopped); n++) {
         run_slice(&g, n);
         if (n == SLICES / 2 && fake_mode(q, "crash"))
             kill(getpid(), SIGKILL);
@@ -142,8 +181,9 @@ static int record_now(struct fake_qemu *q) {
         if (n >= SLICES)
             nap();
     }
-    end_guest(&g, stopped ? SKEIN_END_STOPPED : SKEIN_END_SHUTDOWN);
-    h->end = stopped ? SKEIN_END_STOPPED : SKEIN_END_SHUTDOWN;
+    enum skein_end end = stopped ? SKEIN_END_STOPPED : panic ? SKEIN_END_RESET : SKEIN_END_SHUTDOWN;
+    end_guest(&g, end);
+    h->end = end;
     h->end_ns = now_ns();
     set_state(q, SKEIN_STATE_ENDED);
     return 0;

@@ -34,6 +34,14 @@ static void json_option(const char *text, const char *key, char *value, size_t s
     }
 }
 
+static void json_number(const char *text, const char *key, char *value, size_t size) {
+    char quoted[64];
+    snprintf(quoted, sizeof(quoted), "\"%s\":", key);
+    const char *at = strstr(text, quoted);
+    at = at == NULL ? "" : at + strlen(quoted);
+    snprintf(value, size, "%.*s", (int)strspn(at, "0123456789"), at);
+}
+
 static void answer(const struct fake_qemu *q, const char *text) {
     if (send(q->qmp_fd, text, strlen(text), MSG_NOSIGNAL) < 0)
         exit(1);
@@ -50,6 +58,7 @@ static bool qmp_command(struct fake_qemu *q, const char *line, bool *added) {
         json_option(line, "session", q->object.session, sizeof(q->object.session));
         json_option(line, "snapshot", q->object.snapshot, sizeof(q->object.snapshot));
         json_option(line, "console", q->object.console, sizeof(q->object.console));
+        json_number(line, "chaos", q->object.chaos, sizeof(q->object.chaos));
         q->has_recorder = true;
         *added = true;
     }
@@ -78,6 +87,8 @@ static void take_object(struct fake_qemu *q, const char *value) {
     fake_option(value, "snapshot", q->object.snapshot, sizeof(q->object.snapshot));
     fake_option(value, "console", q->object.console, sizeof(q->object.console));
     fake_option(value, "start", q->object.start, sizeof(q->object.start));
+    fake_option(value, "chaos", q->object.chaos, sizeof(q->object.chaos));
+    fake_option(value, "until", q->object.until, sizeof(q->object.until));
 }
 
 static void take_arguments(struct fake_qemu *q, char **argv) {
@@ -116,7 +127,8 @@ int main(int argc, char **argv) {
     }
     if (q.qmp_fd >= 0)
         answer(&q, "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n");
-    int exit_code = q.has_replayer ? fake_replay(&q) : fake_record(&q);
+    const bool epochs = strncmp(q.mode, "epochs,", 7) == 0;
+    int exit_code = !q.has_replayer ? fake_record(&q) : epochs ? fake_epoch(&q) : fake_replay(&q);
     if (q.session != NULL)
         skein_session_close(q.session);
     return exit_code;

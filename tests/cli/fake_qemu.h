@@ -10,9 +10,17 @@
  *   never      the guest ends before the recording begins
  *   wait       the guest runs until it is told to stop
  *   crash      killed in mid-recording (SIGKILL to itself); in replay: by SIGSEGV, in mid-replay
+ *   panic      the console shows that the kernel panics, then the guest resets; "wait-panic": then
+ *              it runs until it is told to stop
+ *   exit       the workload reports exit status 7
+ *   third      panic in the third run; FAKE_RUNS names a file that grows by a byte with each
+ *   seed       the console shows the object's chaos=
  *   diverge    replay: a divergence at vCPU 1, slice 7, tick 9
  *   console    replay: another console byte
  *   foreign    replay: refuses the snapshot as another machine's
+ *   epochs,…   replay: fake_epochs.c, of what make_epochs has made. Words that follow, each with a
+ *              comma: kill@N, hang@N, diverge@N, console@N in epoch N; hang, slow in all
+ *              FAKE_QEMU_LOG names a file to which "begin N" and "end N" are appended
  */
 #ifndef SKEIN_TESTS_CLI_FAKE_QEMU_H
 #define SKEIN_TESTS_CLI_FAKE_QEMU_H
@@ -26,6 +34,8 @@ struct fake_object {
     char snapshot[512];
     char console[512];
     char start[32];
+    char chaos[32];
+    char until[512];
 };
 
 struct fake_qemu {
@@ -47,6 +57,9 @@ void fake_option(const char *list, const char *key, char *value, size_t size);
 /* Records the made-up guest from start to end, or replays it; the exit code. */
 int fake_record(struct fake_qemu *q);
 int fake_replay(struct fake_qemu *q);
+
+/* fake_epochs.c */
+int fake_epoch(struct fake_qemu *q);
 
 /* Answers what came over QMP. True: it is time to end. added: an object-add came. */
 bool fake_qmp(struct fake_qemu *q, bool *added);

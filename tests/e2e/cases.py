@@ -9,6 +9,9 @@ import socket
 import subprocess
 import time
 
+import cases_random
+import cases_bugs
+import cases_chaos
 from lab import Failed, Skipped, last_lines, need, verdict_line
 
 CASES = {}  # name -> Case
@@ -71,6 +74,9 @@ def add_workloads():
 
 add_matrix()
 add_workloads()
+cases_random.add_cases(case)
+cases_bugs.add_cases(case)
+cases_chaos.add_cases(case)
 
 
 @case("workload-disk")

@@ -18,6 +18,21 @@ make_images() {
         "$root/guest/image.sh" "$1/initramfs-virtio.cpio.gz" "$kernel_root"
 }
 
+make_bugs() {
+    run_logged 'the modules with bugs' "$root/guest/bugs/build.sh" "$1" "$headers" "$initrd"
+}
+
+# Modules with bugs, and the guest's image with them.
+find_bugs() {
+    local key
+    cached headers "${kernel##*/vmlinuz-}" download_headers
+    headers=$made/root
+    key=$(contents_of "$root"/guest/bugs/{build.sh,bug.h,bug.sh,trigger.c} "$root"/guest/bugs/modules/* |
+        key_of "$(gcc -dumpfullversion)" "$initrd" "$headers")
+    cached bugs "$key" make_bugs
+    bugs=$made
+}
+
 # Sets what export_paths and print_paths tell. Quick when all of it is there.
 find_guest() {
     local key
@@ -28,6 +43,7 @@ find_guest() {
     cached guest "$key" make_images
     initrd=$made/initramfs.cpio.gz
     initrd_virtio=$made/initramfs-virtio.cpio.gz
+    find_bugs
 }
 
 # SKEIN_QEMU names one that is there already.
@@ -49,6 +65,7 @@ build_all() {
 export_paths() {
     export SKEIN=$root/bazel-bin/cli/skein SKEIN_QEMU=$qemu
     export SKEIN_KERNEL=$kernel SKEIN_INITRD=$initrd SKEIN_INITRD_VIRTIO=$initrd_virtio
+    export SKEIN_INITRD_BUGS=$bugs/initramfs.cpio.gz SKEIN_BUGS=$bugs
     export SKEIN_CACHE=$cache
     SKEIN_STOCK_QEMU=${SKEIN_STOCK_QEMU:-$("$root/qemu/build.sh" stock if-built)}
     if [ -n "$SKEIN_STOCK_QEMU" ]; then
@@ -60,7 +77,8 @@ print_paths() {
     local name
     build_all >&2
     export_paths
-    for name in SKEIN SKEIN_QEMU SKEIN_KERNEL SKEIN_INITRD SKEIN_INITRD_VIRTIO; do
+    for name in SKEIN SKEIN_QEMU SKEIN_KERNEL SKEIN_INITRD SKEIN_INITRD_VIRTIO \
+        SKEIN_INITRD_BUGS SKEIN_BUGS; do
         printf 'export %s=%q\n' "$name" "${!name}"
     done
 }

@@ -74,3 +74,26 @@ download_kernel() {
     run_logged 'the unpacking of the guest kernel' dpkg-deb -x "$1"/linux-image-*.deb "$1/root"
     rm "$1"/linux-image-*.deb
 }
+
+download_header_packages() {
+    local dir=$1 release=$2
+    fetch_in "$dir" apt-get -q -o APT::Sandbox::User="$(id -un)" download "linux-headers-$release" \
+        "linux-headers-${release%-cloud-amd64}-common" linux-kbuild-6.1
+}
+
+# The headers of exactly the kernel that is here. A mirror keeps the newest kernel only.
+download_headers() {
+    local dir=$1 release=${kernel##*/vmlinuz-} package
+    say "fetching the headers of $release from Debian 12 (14 MB)"
+    need_space 512
+    if ! download_header_packages "$dir" "$release" >/dev/null 2>&1; then
+        run_online 'the update of the package lists' update_package_lists
+        download_header_packages "$dir" "$release" >/dev/null 2>&1 ||
+            die "apt cannot download linux-headers-$release: without a network, try again with one; if Debian" \
+                "has a newer kernel by now, rm -r $cache/kernel-debian12 makes ./dev fetch that"
+    fi
+    for package in "$dir"/*.deb; do
+        run_logged "the unpacking of the kernel's headers" dpkg-deb -x "$package" "$dir/root"
+        rm "$package"
+    done
+}

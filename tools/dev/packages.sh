@@ -39,6 +39,9 @@ seabios               the guest's firmware
 qemu-system-data      the guest's option ROMs
 busybox-static        the guest's shell and tools
 cpio                  packs the guest's image
+make                  builds the guest's kernel modules
+libelf1               objtool, which checks the guest's kernel modules, needs it
+gdb                   stands at the bugs of the guest's kernel modules, in tests too
 clang-format          checks the format of our code
 clang-tidy            checks our code
 clang                 builds the fuzzers

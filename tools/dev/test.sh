@@ -43,7 +43,7 @@ check_format() {
 check_scripts() {
     local scripts
     mapfile -t scripts < <(our_scripts)
-    shellcheck -x "${scripts[@]}" tools/dev/*.sh cli/completion/skein.bash && shellcheck -s sh guest/workloads/*.sh
+    shellcheck -x "${scripts[@]}" tools/dev/*.sh cli/completion/skein.bash && shellcheck -s sh guest/workloads/*.sh guest/bugs/bug.sh
 }
 
 check_length() {
@@ -81,9 +81,9 @@ check_tidy() {
     mkdir -p "$cache/tidy"
     export -f seen_by_tidy tidy_file contents_of key_of
     export cache
-    # QEMU's own headers need its build tree; compat32.c is a 32-bit program.
+    # QEMU's and the kernel's headers need their trees; compat32.c is a 32-bit program.
     # shellcheck disable=SC2016 # the inner shell expands it
-    our_c_files | grep '\.c$' | grep -v -e '^qemu/' -e compat32.c |
+    our_c_files | grep '\.c$' | grep -v -e '^qemu/' -e '^guest/bugs/modules/' -e compat32.c |
         xargs -P "$(nproc)" -I{} bash -c 'tidy_file "$1"' - {} || bad=1
     return "$bad"
 }

@@ -1,0 +1,53 @@
+/*
+ * A list corrupted by an unlocked update: the open files of the device stand in a list, the one
+ * that was used last at its end. Opening and closing lock the list; using does not.
+ */
+#include <linux/list.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+#include "device.h"
+
+struct client {
+    struct list_head node;
+    u64 touched;
+};
+
+static DEFINE_SPINLOCK(clients_lock);
+static LIST_HEAD(clients);
+
+static noinline long client_touch(struct client *c) {
+    c->touched++;
+    /* The bug: clients_lock is for this, too. */
+    list_move_tail(&c->node, &clients);
+    return 0;
+}
+
+static int list_open(struct inode *inode, struct file *file) {
+    struct client *c = kzalloc(sizeof(*c), GFP_KERNEL);
+    if (!c) {
+        return -ENOMEM;
+    }
+    file->private_data = c;
+    spin_lock(&clients_lock);
+    list_add_tail(&c->node, &clients);
+    spin_unlock(&clients_lock);
+    return 0;
+}
+
+static int list_release(struct inode *inode, struct file *file) {
+    struct client *c = file->private_data;
+
+    spin_lock(&clients_lock);
+    list_del(&c->node);
+    spin_unlock(&clients_lock);
+    kfree(c);
+    return 0;
+}
+
+static long list_ioctl(struct file *file, unsigned int op, unsigned long arg) {
+    return op == BUG_LIST_TOUCH ? client_touch(file->private_data) : -ENOTTY;
+}
+
+BUG_DEVICE("bug_list", .open = list_open, .release = list_release, .unlocked_ioctl = list_ioctl);
+module_misc_device(bug_device);
