@@ -142,6 +142,18 @@ static const char export[] =
     "\n"
     "      --perfetto FILE a trace for ui.perfetto.dev\n" TIME_OPTIONS JSON_OPTION;
 
+static const char symbols[] =
+    "skein symbols [OPTIONS] DIR\n"
+    "\n"
+    "Shows which kernel was running in the guest and where it lay, and writes its symbols for "
+    "gdb.\n"
+    "\n"
+    "  -o, --output FILE   writes an ELF file with the symbols of the kernel and its modules, and "
+    "how\n"
+    "                      to unwind its stack: for gdb's symbol-file\n"
+    "      --checkpoint N  as it was at that checkpoint, not where the recording begins\n"
+    "      --vmlinux FILE  says whether this is its file, and how gdb is to load it\n" JSON_OPTION;
+
 static const char timeline[] =
     "skein timeline -o FILE.html [OPTIONS] DIR\n"
     "\n"
@@ -195,6 +207,7 @@ static const struct {
     {"diff", diff},
     {"export", export},
     {"timeline", timeline},
+    {"symbols", symbols},
     {"collect", collect},
     {"recover", recover},
     {"completion", completion},

@@ -13,6 +13,7 @@ import cases_checkpoints
 import cases_random
 import cases_bugs
 import cases_chaos
+import cases_sess
 from lab import Failed, Skipped, last_lines, need, verdict_line
 
 CASES = {}  # name -> Case
@@ -79,6 +80,7 @@ cases_random.add_cases(case)
 cases_checkpoints.add_cases(case)
 cases_bugs.add_cases(case)
 cases_chaos.add_cases(case)
+cases_sess.add_cases(case)
 
 
 @case("workload-disk")
