@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import cases_random
+import cases_verify
 import cases_bugs
 import cases_chaos
 from lab import Failed, Skipped, last_lines, need, verdict_line
@@ -75,6 +76,7 @@ def add_workloads():
 add_matrix()
 add_workloads()
 cases_random.add_cases(case)
+cases_verify.add_cases(case)
 cases_bugs.add_cases(case)
 cases_chaos.add_cases(case)
 
