@@ -11,6 +11,7 @@ import time
 
 import cases_checkpoints
 import cases_random
+import cases_verify
 import cases_bugs
 import cases_chaos
 import cases_sess
@@ -77,6 +78,7 @@ def add_workloads():
 add_matrix()
 add_workloads()
 cases_random.add_cases(case)
+cases_verify.add_cases(case)
 cases_checkpoints.add_cases(case)
 cases_bugs.add_cases(case)
 cases_chaos.add_cases(case)
