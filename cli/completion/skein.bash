@@ -6,10 +6,10 @@ _skein_options() {
     case $1 in
         record)
             echo -o --output --attach --print-args --kernel --initrd --append --smp --memory --cpu \
-                --scope --start --stop --durability --timeout --huge-pages --until --repeat --chaos \
-                -q --quiet --json "$qemu"
+                --scope --start --stop --durability --epoch --timeout --huge-pages --until \
+                --repeat --chaos -q --quiet --json "$qemu"
             ;;
-        replay) echo --gdb --log -q --quiet --json "$qemu" ;;
+        replay) echo --from --epoch --gdb --log -q --quiet --json "$qemu" ;;
         verify) echo -j --jobs --resume --junit -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
         stats) echo --top --json ;;
