@@ -89,8 +89,8 @@ _skein_value() {
 
 _skein() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} option='' i
-    local verbs='record replay verify info stats ls cat diff export timeline symbols collect recover doctor'
-    verbs+=' completion help version'
+    local verbs='record replay verify info stats ls cat diff export timeline symbols collect recover'
+    verbs+=' doctor completion help version'
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         _skein_words "$verbs" --help --version

@@ -10,7 +10,8 @@
 #define USAGE                                                                                      \
     "skein where\n"                                                                                \
     "skein goto slice N | tick VCPU:N | icount N | icount VCPU:N\n"                                \
-    "skein symbols FILE\n"
+    "skein symbols FILE\n"                                                                         \
+    "skein vmlinux FILE\n"
 
 struct command {
     char **words;
@@ -124,10 +125,22 @@ static void go(void *opaque)
 
 static void symbols(struct command *c)
 {
-    char message[256] = "";
+    char message[512] = "";
 
     skein_symbols_write(c->words[1], message, sizeof(message));
     g_string_append_printf(c->answer, "%s\n", message);
+}
+
+static void vmlinux(struct command *c)
+{
+    char message[512] = "";
+    uint64_t offset;
+
+    if (skein_symbols_vmlinux(c->words[1], &offset, message, sizeof(message))) {
+        g_string_append_printf(c->answer, "symbol-file -o %#" PRIx64 " %s\n", offset, c->words[1]);
+    } else {
+        g_string_append_printf(c->answer, "%s\n", message);
+    }
 }
 
 char *skein_debug_command(const char *line)
@@ -152,6 +165,8 @@ char *skein_debug_command(const char *line)
         where(&c);
     } else if (c.count == 2 && !strcmp(words[0], "symbols")) {
         symbols(&c);
+    } else if (c.count == 2 && !strcmp(words[0], "vmlinux")) {
+        vmlinux(&c);
     } else if (c.count > 0 && !strcmp(words[0], "goto")) {
         skein_debug_call(go, &c);
     } else {

@@ -14,6 +14,7 @@ import cases_random
 import cases_verify
 import cases_bugs
 import cases_chaos
+import cases_sym
 import cases_sess
 from lab import Failed, Skipped, last_lines, need, verdict_line
 
@@ -82,6 +83,7 @@ cases_verify.add_cases(case)
 cases_checkpoints.add_cases(case)
 cases_bugs.add_cases(case)
 cases_chaos.add_cases(case)
+cases_sym.add_cases(case)
 cases_sess.add_cases(case)
 
 
