@@ -4,7 +4,7 @@ continue
 set $end = $pc
 watch *(unsigned long *) $word
 reverse-continue
-backtrace 2
+backtrace 4
 info threads
 delete
 continue
