@@ -47,7 +47,7 @@ bool skein_replay_log_over(struct skein_shard_reader *r, uint64_t cursor)
 
 void skein_replay_wait_for_feeder(void)
 {
-    if (skein_log_peer_gone(NULL)) {
+    if (skein_peer_gone()) {
         _exit(2);
     }
     g_usleep(POLL_US);
