@@ -8,11 +8,8 @@ reverse-continue
 backtrace 4
 info threads
 delete
-break client_append
+eval "break client_append thread %d", $failed
 reverse-continue
-while $_thread != $failed
-  reverse-continue
-end
 backtrace 2
 delete
 continue
