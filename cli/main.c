@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
     {"replay", skein_cmd_replay, "runs a recording again, comparing all the way"},
     {"verify", skein_cmd_verify,
      "the same for several, quietly, N epochs at once: one line for each"},
+    {"bisect", skein_cmd_bisect, "the first instruction at which a replay differs"},
     {"info", skein_cmd_info, "what was recorded"},
     {"stats", skein_cmd_stats, "what a recording is made of, and what the kernel did"},
     {"ls", skein_cmd_ls, "the recordings in folders"},

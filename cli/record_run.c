@@ -209,6 +209,7 @@ static void fill_end(struct record_run *r, const struct skein_collector_status *
     fill_tsc(r);
     m->token_waits = h->token_waits;
     m->token_wait_ns = h->token_wait_ns;
+    m->checkpoint_ns = h->checkpoint_ns;
     m->ring_waits = status->ring_waits;
     m->ring_wait_ns = status->ring_wait_ns;
     m->stats = status->stats;

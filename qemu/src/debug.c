@@ -69,16 +69,47 @@ static enum skein_halt step(SkeinCPU *c)
     return forward(&goal);
 }
 
+/* gdb wants to be right behind the access; the gate where it was met is somewhat further. */
+static void back_behind(const struct skein_hit *hit)
+{
+    struct skein_goal goal = {.kind = SKEIN_GOAL_POSITION, .n = hit->at + 1};
+
+    if (skein_replay_icount() != goal.n) {
+        skein_debug_goto(&goal);
+    }
+    skein_marks_take();
+}
+
+static enum skein_halt carry_out(enum skein_debug_how how, SkeinCPU *c, struct skein_hit *hit)
+{
+    enum skein_halt halt;
+
+    switch (how) {
+    case SKEIN_DEBUG_REVERSE_STEP:
+        return skein_debug_reverse_step(c);
+    case SKEIN_DEBUG_REVERSE_CONTINUE:
+        return skein_debug_reverse_continue(hit);
+    default:
+        halt = how == SKEIN_DEBUG_STEP ? step(c) : go_on();
+        if (halt == SKEIN_HALT_WATCH) {
+            *hit = *skein_points_watched();
+            back_behind(hit);
+        }
+        return halt;
+    }
+}
+
 /* One command of gdb's. */
 static void obey(void)
 {
     enum skein_debug_how how = debug.how;
     SkeinCPU *c = debug.c;
+    struct skein_hit hit;
     enum skein_halt halt;
 
     debug.how = SKEIN_DEBUG_CONTINUE;
     debug.stop_reply = "";
-    halt = how == SKEIN_DEBUG_STEP ? step(c) : go_on();
+    halt = carry_out(how, c, &hit);
     switch (halt) {
     case SKEIN_HALT_INTERRUPTED:
         gdb_set_stop_cpu(skein_debug_current()->cpu);
@@ -86,9 +117,12 @@ static void obey(void)
     case SKEIN_HALT_OVER:
         debug.stop_reply = "replaylog:end;";
         break;
+    case SKEIN_HALT_BEGIN:
+        debug.stop_reply = "replaylog:begin;";
+        break;
     case SKEIN_HALT_WATCH:
-        skein_points_report(skein_points_watched());
-        stop(skein_points_watched()->c);
+        skein_points_report(&hit);
+        stop(hit.c);
         return;
     default:
         break;
@@ -148,6 +182,7 @@ static void to_the_first(void *opaque)
     struct skein_goal first = {.kind = SKEIN_GOAL_POSITION, .n = 0};
 
     skein_debug_forward(&first, SKEIN_POINTS_OFF, false);
+    skein_marks_take();
 }
 
 void skein_debug_begin(void)
@@ -166,9 +201,4 @@ char *skein_debug_describe(CPUState *cpu)
                                        : "in the kernel";
 
     return g_strdup_printf("%s%s", what, c && c == skein_debug_current() ? ", next" : "");
-}
-
-char *skein_debug_command(const char *line)
-{
-    return g_strdup_printf("skein %s: not replaying under a debugger\n", line);
 }

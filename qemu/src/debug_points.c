@@ -9,10 +9,14 @@
 #include "exec/cputlb.h"
 #include "exec/target_page.h"
 
+/* Only the last ones matter. */
+#define MAX_NOTED 65536u
+
 static struct {
     enum skein_points mode;
     bool watched;
     struct skein_hit watch; /* STOP: the first one */
+    GArray *noted;          /* NOTE: struct skein_hit, in order */
 } points;
 
 static bool on_page(const CPUWatchpoint *wp, vaddr page)
@@ -74,6 +78,10 @@ void skein_points_begin(enum skein_points mode)
 {
     points.mode = mode;
     points.watched = false;
+    if (!points.noted) {
+        points.noted = g_array_new(false, false, sizeof(struct skein_hit));
+    }
+    g_array_set_size(points.noted, 0);
     for (uint32_t i = 0; i < skein_vm.cpu_count; i++) {
         CPUState *cpu = skein_vm.cpus[i].cpu;
 
@@ -88,8 +96,30 @@ const struct skein_hit *skein_points_watched(void)
     return points.watched ? &points.watch : NULL;
 }
 
+static void note(const struct skein_hit *hit)
+{
+    if (points.noted->len == MAX_NOTED) {
+        g_array_remove_range(points.noted, 0, MAX_NOTED / 2);
+    }
+    g_array_append_val(points.noted, *hit);
+}
+
+bool skein_points_last(uint64_t position, struct skein_hit *hit)
+{
+    for (unsigned i = points.noted->len; i > 0; i--) {
+        *hit = g_array_index(points.noted, struct skein_hit, i - 1);
+        if (hit->at < position) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool skein_points_break(SkeinCPU *c)
 {
+    if (points.mode == SKEIN_POINTS_NOTE) {
+        note(&(struct skein_hit){.at = skein_replay_icount(), .c = c});
+    }
     return points.mode == SKEIN_POINTS_STOP;
 }
 
@@ -118,11 +148,17 @@ static uint64_t position_of(SkeinCPU *c, uintptr_t ra)
 void skein_watch(CPUState *cpu, const CPUWatchpoint *wp, uintptr_t ra)
 {
     SkeinCPU *c = cpu->skein;
+    struct skein_hit hit;
 
     if (points.mode == SKEIN_POINTS_OFF || points.watched) {
         return;
     }
-    points.watch = (struct skein_hit){position_of(c, ra), c, wp->vaddr, wp->flags & BP_MEM_ACCESS};
+    hit = (struct skein_hit){position_of(c, ra), c, wp->vaddr, wp->flags & BP_MEM_ACCESS};
+    if (points.mode == SKEIN_POINTS_NOTE) {
+        note(&hit);
+        return;
+    }
+    points.watch = hit;
     points.watched = true;
     skein_debug_leave(c);
 }

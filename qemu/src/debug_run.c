@@ -75,6 +75,9 @@ static bool at(SkeinCPU *c)
     } else if (run.may_interrupt && qatomic_read(&first_cpu->stop)) {
         run.halt = SKEIN_HALT_INTERRUPTED;
     }
+    if (run.halt == SKEIN_HALT_NONE) {
+        skein_marks_look();
+    }
     return run.halt != SKEIN_HALT_NONE;
 }
 
@@ -101,6 +104,7 @@ enum skein_halt skein_debug_forward(const struct skein_goal *goal, enum skein_po
     run.may_interrupt = may_interrupt;
     run.halt = SKEIN_HALT_NONE;
     skein_points_begin(points);
+    skein_marks_begin_run();
     for (uint32_t i = 0; i < skein_vm.cpu_count; i++) {
         /* What its budget was made for is no goal any more. */
         skein_debug_leave(&skein_vm.cpus[i]);
@@ -110,7 +114,13 @@ enum skein_halt skein_debug_forward(const struct skein_goal *goal, enum skein_po
             skein_replay_go_on();
         }
     }
+    skein_marks_end_run();
     return run.halt;
+}
+
+void skein_debug_resume_log(void)
+{
+    run.verdict = SKEIN_VERDICT_NONE;
 }
 
 int skein_breakpoint(CPUState *cpu)

@@ -4,6 +4,8 @@
  *
  *   debug.c          the replay's thread obeys gdb and the monitor
  *   debug_run.c      forward to a goal
+ *   debug_marks.c    checkpoints, and going to a place by them
+ *   debug_back.c     backwards
  *   debug_points.c   gdb's breakpoints and watchpoints
  *   debug_command.c  `monitor skein …`
  */
@@ -17,11 +19,11 @@
 /* Where to stand still. Each is met at a position, the first one that fits. */
 enum skein_goal_kind {
     SKEIN_GOAL_NONE,
-    SKEIN_GOAL_STEP,     /* something has happened to the vCPU: an instruction, an interrupt, … */
     SKEIN_GOAL_POSITION, /* N */
     SKEIN_GOAL_ICOUNT,   /* the vCPU executes its instruction N next */
     SKEIN_GOAL_TICK,     /* the vCPU has consumed N events */
     SKEIN_GOAL_SLICE,    /* N slices have begun */
+    SKEIN_GOAL_STEP,     /* something has happened to the vCPU: an instruction, an interrupt, … */
 };
 
 struct skein_goal {
@@ -36,9 +38,10 @@ enum skein_halt {
     SKEIN_HALT_NONE, /* it runs */
     SKEIN_HALT_GOAL,
     SKEIN_HALT_BREAK,
-    SKEIN_HALT_WATCH,       /* at the first gate after the access, not right behind it */
+    SKEIN_HALT_WATCH,       /* forwards: at the first gate after the access */
     SKEIN_HALT_INTERRUPTED, /* the VM is to stop */
     SKEIN_HALT_OVER,        /* the end of the log, or a divergence */
+    SKEIN_HALT_BEGIN,       /* backwards: the first instruction */
 };
 
 /* What gdb's breakpoints and watchpoints do when they are met. */
@@ -56,6 +59,15 @@ struct skein_hit {
     int flags; /* BP_MEM_…; 0: a breakpoint */
 };
 
+/* A checkpoint, and where it is. */
+struct skein_mark {
+    SkeinCheckpoint *cp;
+    uint64_t position;
+    uint64_t slices;
+    uint64_t icount[SKEIN_MAX_VCPUS];
+    uint64_t tick[SKEIN_MAX_VCPUS];
+};
+
 /* debug_run.c: from the replay's thread, big QEMU lock held. */
 void skein_debug_observe(void);
 enum skein_halt skein_debug_forward(const struct skein_goal *goal, enum skein_points points,
@@ -69,7 +81,29 @@ void skein_debug_leave(SkeinCPU *c);
 /* The log is over here, or differs. Returns when nobody debugs. */
 void skein_debug_over(enum skein_verdict verdict);
 
+/* After a return to a checkpoint: the log goes on. */
+void skein_debug_resume_log(void);
+
+/* debug_marks.c */
+void skein_marks_take(void); /* some vCPU is about to execute */
+void skein_marks_look(void); /* the same; takes one when it is time */
+void skein_marks_begin_run(void);
+void skein_marks_end_run(void);
+struct skein_mark *skein_marks_first(void);
+struct skein_mark *skein_marks_before(uint64_t position); /* NULL: none is */
+void skein_marks_return(struct skein_mark *m);            /* later ones are gone then */
+unsigned skein_marks_count(void);
+bool skein_goal_lies_behind(const struct skein_goal *g, const struct skein_mark *m);
+/* Forwards or backwards. */
+enum skein_halt skein_debug_goto(const struct skein_goal *goal);
+
+/* debug_back.c */
+enum skein_halt skein_debug_reverse_step(SkeinCPU *c);
+enum skein_halt skein_debug_reverse_continue(struct skein_hit *hit); /* *hit: BREAK or WATCH */
+
 /* debug_points.c */
+/* NOTE: the last hit before the position. */
+bool skein_points_last(uint64_t position, struct skein_hit *hit);
 void skein_points_begin(enum skein_points points);
 /* The access that has to stop the run; NULL: none. */
 const struct skein_hit *skein_points_watched(void);
