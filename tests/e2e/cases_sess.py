@@ -8,7 +8,7 @@ import signal
 import subprocess
 
 from lab import Skipped, need
-from monitors import Vm, is_full, session_of
+from monitors import Vm, session_of, wait_until_stuck
 
 
 def need_words(text, *words):
@@ -112,8 +112,7 @@ def collector_killed(lab):
         pid = vm.collector("full")
         session = session_of(pid)
         os.kill(pid, signal.SIGSTOP)
-        while not is_full(session):
-            vm.wait()
+        wait_until_stuck(vm, session)
         os.kill(pid, signal.SIGKILL)
         need(not vm.ended()["complete"], "it is complete")
         vm.runs()
