@@ -164,7 +164,9 @@ def disk_full(lab):
         lab.verify("after")
         subprocess.run(["mount", "-o", "remount,size=512m", small], check=True)
         lab.skein("recover", small + "/rec").need_code(0, "recover")
-        lab.verify("small/rec", code=3 if not end["complete"] else 0)
+        # The VM may have been slow enough for all of it to fit into memory.
+        complete = json.loads(lab.skein("info", "--json", small + "/rec").out)["complete"]
+        lab.verify("small/rec", code=0 if complete else 3)
     finally:
         subprocess.run(["umount", small], check=True)
 
