@@ -56,8 +56,11 @@ def three_in_a_row(lab):
         need_words(vm.tell("rr_end_record"), "begun by skein record")
         p.send_signal(signal.SIGINT)
         lab.finish(p).need_code(0, "record --attach")
+        held = vm.holdings()
+        need(not held[1], "QEMU still has %s" % held[1])
         by_monitor(lab, vm, "four", work=False)
         vm.runs()
+        need(vm.holdings() == held, "QEMU holds more than before: %s, %s" % (vm.holdings(), held))
     for name in "one", "two", "three", "four":
         lab.verify(name)
         nothing_left(lab, name)

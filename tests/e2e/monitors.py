@@ -98,6 +98,12 @@ class Vm:
             self.wait()
             self.ask("query-status")
 
+    def holdings(self):
+        """How many files QEMU has open, and what it has mapped of sessions."""
+        with open("/proc/%d/maps" % self.qemu.pid, encoding="utf-8") as f:
+            mapped = [line for line in f if "/dev/shm/skein-" in line]
+        return len(os.listdir("/proc/%d/fd" % self.qemu.pid)), mapped
+
     def prompt(self):
         text = b""
         self.human.settimeout(self.lab.left_s())
