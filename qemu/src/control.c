@@ -4,7 +4,7 @@
  * shutdown and reset; the death of the process on the other side. What starting and ending do is in
  * session.c.
  */
-#include "accel/tcg/skein/state.h"
+#include "accel/tcg/skein/replay_debug.h"
 
 #include "exec/address-spaces.h"
 #include "hw/resettable.h"
@@ -51,6 +51,7 @@ static const struct property strings[] = {
     {"until", offsetof(SkeinOptions, until)},
     {"debug", offsetof(SkeinOptions, debug)},
     {"trace", offsetof(SkeinOptions, trace)},
+    {"find", offsetof(SkeinOptions, find)},
 };
 
 static const struct property numbers[] = {
@@ -107,6 +108,9 @@ static SkeinSession *the_session;
 static bool begin(SkeinSession *s, Error **errp)
 {
     s->done = skein_begin(s->options.snapshot, s->options.console, errp);
+    if (s->done && skein_debugging()) {
+        skein_debug_observe();
+    }
     return s->done;
 }
 
@@ -130,6 +134,17 @@ static void begin_or_fail(SkeinSession *s)
     if (!begin(s, &err)) {
         skein_fail("%s", error_get_pretty(err));
         exit(2);
+    }
+}
+
+/* A debugger looks before the VM runs; but the machine is reset after it is made. */
+static void begin_for_debugger(void *opaque)
+{
+    SkeinSession *s = opaque;
+
+    if (!s->done) {
+        begin_or_fail(s);
+        skein_debug_begin();
     }
 }
 
@@ -274,6 +289,9 @@ static bool prepare(SkeinSession *s, bool at_once, Error **errp)
             vm_start();
         }
         return ok;
+    }
+    if (skein_debugging()) {
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), begin_for_debugger, s);
     }
     s->vm_state = qemu_add_vm_change_state_handler(vm_changed, s);
     return true;

@@ -122,7 +122,9 @@ static void check_slice(SkeinCPU *c, const struct skein_record *r)
 static void begin_slice(SkeinCPU *c)
 {
     skein_replay_consume(c);
-    skein_replay_good(c);
+    if (!c->in_io) {
+        skein_replay_good(c);
+    }
     c->stop = SKEIN_STOP_UNKNOWN;
     c->slices++;
     skein_vm.session->slices++;
@@ -169,6 +171,7 @@ static void end_of_shard(SkeinCPU *c, const struct skein_record *r)
     }
     skein_replay_give_up(c);
     skein_replay_consume(c);
+    skein_replay_good(c);
     c->ended = true;
 }
 
@@ -176,6 +179,7 @@ void skein_replay_good(SkeinCPU *c)
 {
     c->good_tick = c->tick;
     c->good_icount = skein_icount(c);
+    skein_child_good(c);
 }
 
 /* An event that says where the vCPU stands, and its digest there. */
@@ -276,16 +280,18 @@ static bool pump(SkeinCPU *c, bool *stopped)
             c->stop = SKEIN_STOP_UNKNOWN;
         }
         skein_until_check();
+        skein_finder_stop(c);
         if (c->in_kernel && !c->halted) {
             uint64_t limit = free_until(c);
 
             if (limit > skein_icount(c)) {
-                *stopped = observed(c);
+                /* With #DB due, what happens next is no instruction. */
+                *stopped = !c->watch_hit && observed(c);
                 set_limit(c, MIN(limit, observed_next(c)));
                 return true;
             }
         }
-        r = c->ended ? NULL : skein_replay_peek(c);
+        r = c->ended ? NULL : skein_vm.finding ? skein_replay_await(c) : skein_replay_peek(c);
         if (!r) {
             /* It may be far away, behind slices of other vCPUs. */
             if (!c->ended && skein_replay_log_over(&c->reader, c->cursor)) {
@@ -323,7 +329,7 @@ bool skein_replay_gate(CPUState *cpu, TranslationBlock **last_tb)
             return true;
         }
         if (stopped) {
-            cpu->exception_index = EXCP_DEBUG;
+            cpu->exception_index = EXCP_YIELD;
             return true;
         }
     } else if (qatomic_read(&cpu->exit_request)) {
