@@ -1,6 +1,7 @@
 /*
  * A small program that stands in for QEMU in the tests of the CLI: the same command line, QMP,
  * console and session, and a made-up guest whose events are a function of the number of vCPUs.
+ * With -qmp unix:PATH it is a VM that somebody runs by hand.
  *
  * FAKE_QEMU in the environment says how it misbehaves:
  *   ""         it does not
@@ -19,6 +20,8 @@
  *   console    replay: another console byte
  *   foreign    replay: refuses the snapshot as another machine's
  *   badcheckpoint  the second checkpoint is cut off (with --epoch; there are three)
+ *   stock      query-skein is not known; "unsuitable": it says why not; "busy": it records already;
+ *              "strange": it says what cannot be
  *   epochs,…   replay: fake_epochs.c, of what make_epochs has made. Words that follow, each with a
  *              comma: kill@N, hang@N, diverge@N, console@N, short@N in epoch N; hang, slow in all
  *              FAKE_QEMU_LOG names a file to which "begin N" and "end N" are appended
