@@ -9,7 +9,7 @@ _skein_options() {
                 --scope --start --stop --durability --timeout --huge-pages --until --repeat --chaos \
                 -q --quiet --json "$qemu"
             ;;
-        replay) echo --gdb --log -q --quiet --json "$qemu" ;;
+        replay) echo --gdb --vmlinux --log -q --quiet --json "$qemu" ;;
         verify) echo -j --jobs --resume --junit -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
         stats) echo --top --json ;;
