@@ -12,6 +12,7 @@ import time
 import cases_random
 import cases_bugs
 import cases_chaos
+import cases_gdb
 from lab import Failed, Skipped, last_lines, need, verdict_line
 
 CASES = {}  # name -> Case
@@ -77,6 +78,7 @@ add_workloads()
 cases_random.add_cases(case)
 cases_bugs.add_cases(case)
 cases_chaos.add_cases(case)
+cases_gdb.add_cases(case)
 
 
 @case("workload-disk")
