@@ -62,6 +62,7 @@ static const char replay[] =
     "      --gdb[=PORT]    waits for gdb, which goes through it in both directions, on that port "
     "of\n"
     "                      127.0.0.1 (a free one); says what to type\n"
+    "      --vmlinux FILE  the guest kernel with its symbols, for gdb (those that the guest has)\n"
     "      --log cpu=N,start=ICOUNT,end=ICOUNT\n"
     "                      instructions and changed registers of a vCPU instead, up to the end,\n"
     "                      which is not included; --json: a line for each\n" QEMU_OPTIONS

@@ -9,7 +9,7 @@ _skein_options() {
                 --scope --start --stop --durability --epoch --timeout --huge-pages --until \
                 --repeat --chaos -q --quiet --json "$qemu"
             ;;
-        replay) echo --from --epoch --gdb --log -q --quiet --json "$qemu" ;;
+        replay) echo --from --epoch --gdb --vmlinux --log -q --quiet --json "$qemu" ;;
         verify) echo -j --jobs --resume --junit -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
         stats) echo --top --json ;;

@@ -16,6 +16,7 @@ import cases_bugs
 import cases_chaos
 import cases_sym
 import cases_sess
+import cases_gdb
 from lab import Failed, Skipped, last_lines, need, verdict_line
 
 CASES = {}  # name -> Case
@@ -85,6 +86,7 @@ cases_bugs.add_cases(case)
 cases_chaos.add_cases(case)
 cases_sym.add_cases(case)
 cases_sess.add_cases(case)
+cases_gdb.add_cases(case)
 
 
 @case("workload-disk")
