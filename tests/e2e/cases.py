@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 
+import cases_bisect
 import cases_random
 import cases_bugs
 from lab import Failed, Skipped, last_lines, need, verdict_line
@@ -75,6 +76,7 @@ add_matrix()
 add_workloads()
 cases_random.add_cases(case)
 cases_bugs.add_cases(case)
+cases_bisect.add_cases(case)
 
 
 @case("workload-disk")

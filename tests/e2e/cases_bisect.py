@@ -2,8 +2,9 @@
 
 import json
 
-from cases import READY, case
 from lab import need
+
+READY = "console:SKEIN-READY"
 
 SEEDS = 50
 QUICK_SEEDS = (3, 4, 14, 29)
@@ -58,17 +59,14 @@ def bisect_seeds(lab, seeds):
     need(not wrong, "; ".join(wrong))
 
 
-@case("bisect", timeout_s=600)
 def bisect(lab):
     bisect_seeds(lab, QUICK_SEEDS)
 
 
-@case("bisect-50", "soak", timeout_s=7200)
 def bisect_50(lab):
     bisect_seeds(lab, range(1, SEEDS + 1))
 
 
-@case("bisect-same-and-reference")
 def bisect_reference(lab):
     record(lab)
     result = lab.skein("bisect", "--json", lab.dir()).need_code(0, "bisect of a good recording")
@@ -81,7 +79,6 @@ def bisect_reference(lab):
     need(said == right, "%s is right, %s was said" % (right, said))
 
 
-@case("replay-log")
 def replay_log(lab):
     record(lab)
     lines = log(lab, "rec", 1, 1000, 3000)
@@ -98,3 +95,10 @@ def replay_log(lab):
     again = log(lab, "rec", 1, 2000, 2001)[0]["registers"]
     differ = [r for r in again if r != "rip" and again[r] != registers[r]]
     need(not differ, "a trace from elsewhere has other registers: %s" % differ)
+
+
+def add_cases(case):
+    case("bisect", timeout_s=600)(bisect)
+    case("bisect-50", "soak", 7200)(bisect_50)
+    case("bisect-same-and-reference")(bisect_reference)
+    case("replay-log")(replay_log)
