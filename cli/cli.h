@@ -33,9 +33,11 @@ int skein_cmd_stats(int argc, char **argv);
 int skein_cmd_cat(int argc, char **argv);
 int skein_cmd_ls(int argc, char **argv);
 int skein_cmd_diff(int argc, char **argv);
+int skein_cmd_collect(int argc, char **argv);
 int skein_cmd_recover(int argc, char **argv);
 int skein_cmd_export(int argc, char **argv);
 int skein_cmd_timeline(int argc, char **argv);
+int skein_cmd_symbols(int argc, char **argv);
 int skein_cmd_doctor(int argc, char **argv);
 int skein_cmd_completion(int argc, char **argv);
 

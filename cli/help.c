@@ -16,10 +16,13 @@
 
 static const char record[] =
     "skein record -o DIR --kernel FILE [OPTIONS] [-- QEMU ARGS…]\n"
+    "skein record -o DIR --attach SOCKET [OPTIONS]\n"
     "\n"
-    "Runs a guest under QEMU and records its kernel.\n"
+    "Runs a guest under QEMU and records its kernel; or records a VM that runs already.\n"
     "\n"
     "  -o, --output DIR    the recording, a new folder\n"
+    "      --attach SOCKET QMP's UNIX socket of a running VM, which goes on after the recording\n"
+    "      --print-args    prints the QEMU arguments of a VM that can be recorded, no more\n"
     "      --kernel FILE   the guest's kernel\n"
     "      --initrd FILE   its initial file system\n"
     "      --append TEXT   its command line\n"
@@ -36,6 +39,7 @@ static const char record[] =
     "                      byte 2 on that port (exit)\n"
     "      --durability none|segment|block\n"
     "                      what is forced to the disk, and when (segment)\n"
+    "      --epoch SECONDS a checkpoint so often, from which a replay can begin: 2, 0.5\n"
     "      --timeout SECONDS\n"
     "                      end the recording after that long\n"
     "      --huge-pages    the shards in huge pages, where the system offers them\n"
@@ -51,6 +55,13 @@ static const char replay[] =
     "\n"
     "Runs the recording again, comparing all the way; shows console, progress and summary.\n"
     "\n"
+    "      --from N|icount=N|slice=N\n"
+    "                      begins at checkpoint N, or at the last one before a position\n"
+    "      --epoch SECONDS adds checkpoints, one so often, from where it begins; there must be\n"
+    "                      none behind that\n"
+    "      --gdb[=PORT]    waits for gdb, which goes through it in both directions, on that port "
+    "of\n"
+    "                      127.0.0.1 (a free one); says what to type\n"
     "      --log cpu=N,start=ICOUNT,end=ICOUNT\n"
     "                      instructions and changed registers of a vCPU instead, up to the end,\n"
     "                      which is not included; --json: a line for each\n" QEMU_OPTIONS
@@ -145,6 +156,18 @@ static const char export[] =
     "\n"
     "      --perfetto FILE a trace for ui.perfetto.dev\n" TIME_OPTIONS JSON_OPTION;
 
+static const char symbols[] =
+    "skein symbols [OPTIONS] DIR\n"
+    "\n"
+    "Shows which kernel was running in the guest and where it lay, and writes its symbols for "
+    "gdb.\n"
+    "\n"
+    "  -o, --output FILE   writes an ELF file with the symbols of the kernel and its modules, and "
+    "how\n"
+    "                      to unwind its stack: for gdb's symbol-file\n"
+    "      --checkpoint N  as it was at that checkpoint, not where the recording begins\n"
+    "      --vmlinux FILE  says whether this is its file, and how gdb is to load it\n" JSON_OPTION;
+
 static const char timeline[] =
     "skein timeline -o FILE.html [OPTIONS] DIR\n"
     "\n"
@@ -162,6 +185,20 @@ static const char recover[] =
     "  -o, --output DIR    where the result goes (the recording is repaired where it is)\n"
     "      --session FILE  its shared memory (looked for in /dev/shm)\n"
     "  -q, --quiet         does not say what was found\n" JSON_OPTION;
+
+static const char collect[] =
+    "skein collect --fd N -o DIR [OPTIONS]\n"
+    "\n"
+    "What QEMU starts for rr_record in its monitor, to make the recording; nobody else needs it.\n"
+    "\n"
+    "  -o, --output DIR    the recording, a new folder\n"
+    "      --fd N          the socket on which it talks to QEMU\n"
+    "      --machine TEXT  the VM's -machine\n"
+    "      --cpu TEXT      its -cpu\n"
+    "      --memory BYTES  its RAM\n"
+    "      --smp N         its vCPUs\n"
+    "      --qemu-version TEXT\n"
+    "                      QEMU's version\n";
 
 static const char completion[] =
     "skein completion bash\n"
@@ -185,6 +222,8 @@ static const struct {
     {"diff", diff},
     {"export", export},
     {"timeline", timeline},
+    {"symbols", symbols},
+    {"collect", collect},
     {"recover", recover},
     {"completion", completion},
 };

@@ -25,6 +25,8 @@ static const struct verb verbs[] = {
     {"diff", skein_cmd_diff, "where two recordings begin to differ"},
     {"export", skein_cmd_export, "a recording as a trace for ui.perfetto.dev"},
     {"timeline", skein_cmd_timeline, "a recording as a page for any browser"},
+    {"symbols", skein_cmd_symbols, "the names of the guest's kernel, for gdb"},
+    {"collect", skein_cmd_collect, "what QEMU's rr_record starts: records the VM that asks"},
     {"recover", skein_cmd_recover, "what a killed recorder or a damaged disk has left"},
     {"doctor", skein_cmd_doctor, "how this machine would record, and what to change"},
     {"completion", skein_cmd_completion, "a script that completes skein's command lines"},

@@ -1,6 +1,7 @@
 #include "cli/qemu_args.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,36 @@ void skein_qemu_args_record(struct skein_argv *a, const struct skein_guest *g, i
         skein_argv_push(a, "-append");
         skein_argv_push(a, "%s", g->append);
     }
+}
+
+static void print_quoted(const char *word) {
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=,./:+";
+    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+        fputs(word, stdout);
+        return;
+    }
+    putchar('\'');
+    for (; *word != '\0'; word++)
+        fputs(*word == '\'' ? "'\\''" : (const char[]){*word, '\0'}, stdout);
+    putchar('\'');
+}
+
+int skein_qemu_args_print(const struct skein_machine *m) {
+    struct skein_argv a = {0};
+    skein_qemu_args_machine(&a, "", m);
+    skein_argv_push(&a, "-accel");
+    skein_argv_push(&a, "tcg,thread=multi");
+    for (char *const *arg = a.v + 1; *arg != NULL; arg++) {
+        if (strcmp(*arg, "-no-reboot") == 0)
+            continue; /* as its owner likes */
+        if (arg != a.v + 1)
+            putchar(' ');
+        print_quoted(*arg);
+    }
+    putchar('\n');
+    skein_argv_free(&a);
+    return fflush(stdout) == 0 && !ferror(stdout) ? 0 : 1;
 }
 
 void skein_qemu_args_replay(struct skein_argv *a) {

@@ -34,6 +34,9 @@ struct skein_guest {
 void skein_qemu_args_record(struct skein_argv *a, const struct skein_guest *g, int console_fd,
                             int qmp_fd);
 
+/* On stdout, for a shell: what a QEMU that is started by hand needs to be recorded. */
+int skein_qemu_args_print(const struct skein_machine *m);
+
 /* One thread, no devices that anybody could reach. */
 void skein_qemu_args_replay(struct skein_argv *a);
 

@@ -35,6 +35,33 @@ int skein_qmp_send(struct skein_qmp *q, const char *fmt, ...) {
     return 0;
 }
 
+/* Copies the string that begins behind its quote. False: it has no end, or not enough room. */
+static bool copy_string(const char *from, char *to, size_t size) {
+    size_t n = 0;
+    for (; *from != '\0' && *from != '"' && n + 1 < size; from++) {
+        if (*from == '\\' && from[1] != '\0')
+            from++;
+        to[n++] = *from;
+    }
+    to[n] = '\0';
+    return *from == '"';
+}
+
+bool skein_qmp_member(const struct skein_qmp *q, const char *name, char *value, size_t size) {
+    char key[64];
+    /* Quotes within strings are behind a backslash: this is found as a name only. */
+    snprintf(key, sizeof(key), "\"%s\": ", name);
+    const char *at = strstr(q->answer, key);
+    if (at == NULL)
+        return false;
+    at += strlen(key);
+    if (*at == '"')
+        return copy_string(at + 1, value, size);
+    size_t len = strcspn(at, ",} ");
+    snprintf(value, size, "%.*s", (int)len, at);
+    return len > 0 && len < size && at[len] != '\0';
+}
+
 /* The text of "desc" in an error answer, as it stands between its quotes. */
 static void keep_refusal(struct skein_qmp *q, const char *line) {
     static const char key[] = "\"desc\": \"";
@@ -46,14 +73,7 @@ static void keep_refusal(struct skein_qmp *q, const char *line) {
         snprintf(q->message, sizeof(q->message), "%.200s", line);
         return;
     }
-    desc += sizeof(key) - 1;
-    size_t n = 0;
-    for (; *desc != '\0' && *desc != '"' && n + 1 < sizeof(q->message); desc++) {
-        if (*desc == '\\' && desc[1] != '\0')
-            desc++;
-        q->message[n++] = *desc;
-    }
-    q->message[n] = '\0';
+    copy_string(desc + sizeof(key) - 1, q->message, sizeof(q->message));
 }
 
 static void take_line(struct skein_qmp *q, const char *line) {
@@ -61,6 +81,8 @@ static void take_line(struct skein_qmp *q, const char *line) {
     bool refusal = strncmp(line, "{\"error\"", 8) == 0;
     if ((answer || refusal) && q->waiting > 0)
         q->waiting--;
+    if (answer)
+        snprintf(q->answer, sizeof(q->answer), "%.*s", (int)sizeof(q->answer) - 1, line);
     if (refusal)
         keep_refusal(q, line);
 }

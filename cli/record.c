@@ -4,10 +4,13 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "cli/attach.h"
 #include "cli/textmatch.h"
 
 enum opt {
     OPT_KERNEL = 256,
+    OPT_ATTACH,
+    OPT_PRINT_ARGS,
     OPT_INITRD,
     OPT_APPEND,
     OPT_SMP,
@@ -30,6 +33,8 @@ enum opt {
 
 static const struct option options[] = {
     {"output", required_argument, NULL, 'o'},
+    {"attach", required_argument, NULL, OPT_ATTACH},
+    {"print-args", no_argument, NULL, OPT_PRINT_ARGS},
     {"kernel", required_argument, NULL, OPT_KERNEL},
     {"initrd", required_argument, NULL, OPT_INITRD},
     {"append", required_argument, NULL, OPT_APPEND},
@@ -125,6 +130,12 @@ static int parse_option(int option, const char *value, struct skein_record_opts 
     case OPT_HUGE_PAGES:
         o->huge_pages = true;
         return 0;
+    case OPT_ATTACH:
+        o->attach = value;
+        return 0;
+    case OPT_PRINT_ARGS:
+        o->print_args = true;
+        return 0;
     case OPT_KERNEL:
         o->guest.kernel = value;
         return 0;
@@ -180,6 +191,31 @@ static int parse_option(int option, const char *value, struct skein_record_opts 
     }
 }
 
+/* A VM that runs: what it is like is its own affair. */
+static int record_attached(struct skein_record_opts *o) {
+    if (o->guest.kernel != NULL || o->guest.initrd != NULL || o->guest.append != NULL ||
+        o->extra[0] != NULL)
+        return skein_fail(SKEIN_EXIT_USAGE, "record: with --attach the VM is there already: no "
+                                            "kernel, initrd, command line or QEMU arguments");
+    if (o->start.when == SKEIN_WHEN_CONSOLE)
+        return bad_value("start", o->start.word, "guest, or nothing, with --attach");
+    if (o->until.kind != SKEIN_UNTIL_NOTHING || o->repeat > 0)
+        return skein_fail(SKEIN_EXIT_USAGE,
+                          "record: --until and --repeat start guests of their own: no --attach");
+    struct skein_attached vm;
+    struct skein_error err = {0};
+    if (skein_attach_open(o->attach, &vm, &err) != 0)
+        return skein_fail(SKEIN_EXIT_USAGE, "record: %s", err.text);
+    o->vm = SKEIN_VM_ATTACHED;
+    o->vm_fd = vm.fd;
+    o->qemu_version = vm.version;
+    o->machine = (struct skein_machine){
+        .machine = vm.machine, .cpu = vm.cpu, .memory_bytes = vm.memory_bytes, .vcpus = vm.vcpus};
+    if (o->start.when == SKEIN_WHEN_EDGE)
+        o->start.word = "attach";
+    return skein_record_run(o, NULL);
+}
+
 int skein_cmd_record(int argc, char **argv) {
     struct skein_record_opts o = {
         .machine = {.machine = SKEIN_DEFAULT_MACHINE, .cpu = SKEIN_DEFAULT_CPU, .vcpus = 1},
@@ -202,8 +238,12 @@ int skein_cmd_record(int argc, char **argv) {
         return skein_fail(SKEIN_EXIT_USAGE, "record: what is %s? QEMU's own arguments follow --",
                           argv[optind]);
     o.extra = argv + optind;
+    if (o.print_args)
+        return skein_qemu_args_print(&o.machine);
     if (o.dir == NULL || *o.dir == '\0')
         return skein_fail(SKEIN_EXIT_USAGE, "record: where to? Give -o DIR");
+    if (o.attach != NULL)
+        return record_attached(&o);
     if (o.guest.kernel == NULL)
         return skein_fail(SKEIN_EXIT_USAGE, "record: which kernel? Give --kernel FILE");
     if (o.repeat > 0 && o.until.kind == SKEIN_UNTIL_NOTHING)

@@ -8,11 +8,12 @@
 #include "cli/cli.h"
 #include "cli/qemu_args.h"
 #include "cli/record_until.h"
+#include "cli/vm.h"
 #include "pipeline/collector.h"
 #include "pipeline/manifest.h"
 
 enum skein_when {
-    SKEIN_WHEN_EDGE,    /* start: boot; stop: the guest's exit */
+    SKEIN_WHEN_EDGE,    /* start: boot (now, in a VM that runs); stop: the guest's exit */
     SKEIN_WHEN_CONSOLE, /* the console shows a text */
     SKEIN_WHEN_GUEST,   /* the guest says so, by a port write */
 };
@@ -25,6 +26,11 @@ struct skein_trigger {
 
 struct skein_record_opts {
     const char *dir;
+    bool print_args;          /* only the arguments of a QEMU that can be recorded */
+    const char *attach;       /* path of a running QEMU's QMP socket; NULL: none */
+    enum skein_vm_kind vm;    /* OWN: QEMU is started, with the guest */
+    int vm_fd;                /* ATTACHED: of its QMP; ASKED: of the socket to QEMU */
+    const char *qemu_version; /* not OWN */
     struct skein_guest guest;
     struct skein_machine machine;
     enum skein_scope scope;

@@ -1,5 +1,6 @@
 #include "cli/record_loop.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -7,6 +8,7 @@
 
 #include "cli/signals.h"
 #include "cli/textmatch.h"
+#include "pipeline/atomics.h"
 
 #define TICK_MS 20
 #define SECOND_NS 1000000000ull
@@ -24,6 +26,7 @@ struct progress_of_run {
     struct skein_textmatch stop;
     struct skein_progress progress;
     struct skein_console console;
+    int console_file; /* of a VM that is not our own: what its guest has written; -1: not open */
     bool start_asked;
     bool stop_asked;
     bool quit_asked;
@@ -32,7 +35,29 @@ struct progress_of_run {
     uint64_t caught_ns; /* when the failure was seen; 0: not yet */
 };
 
+static bool is_own(const struct skein_record_loop *l) {
+    return l->vm->kind == SKEIN_VM_OWN;
+}
+
+static void ask_for_the_end(struct skein_record_loop *l, struct progress_of_run *r);
+
+/*
+ * The VM is somebody else's and goes on. Only its recording ends, and we wait until QEMU is done
+ * with it, so that the next one can begin.
+ */
+static void leave(struct skein_record_loop *l, struct progress_of_run *r) {
+    const struct skein_qmp *q = &l->vm->qmp;
+    bool running = skein_session_state(l->stage->session) == SKEIN_STATE_RUNNING;
+    ask_for_the_end(l, r);
+    bool answered = l->vm->kind == SKEIN_VM_ASKED || q->waiting == 0;
+    l->vm->left = q->fd < 0 || (answered && !running);
+}
+
 static void quit(struct skein_record_loop *l, struct progress_of_run *r) {
+    if (!is_own(l)) {
+        leave(l, r);
+        return;
+    }
     if (r->quit_asked || l->vm->child.exited)
         return;
     r->quit_asked = true;
@@ -43,7 +68,7 @@ static void quit(struct skein_record_loop *l, struct progress_of_run *r) {
 
 /* Ends the recording, if it runs, and QEMU after it. */
 static void ask_for_the_end(struct skein_record_loop *l, struct progress_of_run *r) {
-    if (!l->began) {
+    if (!l->began && is_own(l)) {
         quit(l, r);
         return;
     }
@@ -51,8 +76,7 @@ static void ask_for_the_end(struct skein_record_loop *l, struct progress_of_run 
         return;
     r->stop_asked = true;
     r->kill_at_ns = skein_now_ns() + STOP_GRACE_NS;
-    skein_qmp_send(&l->vm->qmp,
-                   "{\"execute\":\"object-del\",\"arguments\":{\"id\":\"" SKEIN_OBJECT_ID "\"}}");
+    skein_vm_end_recording(l->vm);
 }
 
 static bool wants_start(const struct skein_record_loop *l, const struct progress_of_run *r) {
@@ -74,6 +98,11 @@ static bool wants_stop(const struct skein_record_loop *l, const struct progress_
     return l->opts->stop.when == SKEIN_WHEN_CONSOLE && has_started(l, r) && !r->stop_asked;
 }
 
+static bool is_recording(const struct skein_record_loop *l) {
+    enum skein_session_state state = skein_session_state(l->stage->session);
+    return state == SKEIN_STATE_RUNNING || state == SKEIN_STATE_ENDED;
+}
+
 static void watch_for_texts(struct skein_record_loop *l, struct progress_of_run *r,
                             const char *bytes, size_t len) {
     size_t used = 0;
@@ -81,19 +110,34 @@ static void watch_for_texts(struct skein_record_loop *l, struct progress_of_run 
         r->start_asked = true;
         skein_qmp_send(&l->vm->qmp, "%s", l->add_object);
     }
-    if (has_started(l, r))
+    if (is_recording(l)) /* else it was before the recording began, and is not in it */
         skein_until_watch_console(&l->watch, bytes + used, len - used);
     if (wants_stop(l, r) && skein_textmatch_feed(&r->stop, bytes + used, len - used, &used))
         ask_for_the_end(l, r);
 }
 
+static void take_console(struct skein_record_loop *l, struct progress_of_run *r, const char *bytes,
+                         size_t len) {
+    skein_console_show(&r->console, bytes, len);
+    watch_for_texts(l, r, bytes, len);
+}
+
+/* The console of a VM that is not our own is what QEMU writes for the recording. */
+static void follow_console_file(struct skein_record_loop *l, struct progress_of_run *r) {
+    char bytes[4096];
+    if (l->vm->kind != SKEIN_VM_ATTACHED || !l->began)
+        return;
+    if (r->console_file < 0)
+        r->console_file = open(l->stage->console, O_RDONLY | O_CLOEXEC);
+    for (ssize_t got; (got = read(r->console_file, bytes, sizeof(bytes))) > 0;)
+        take_console(l, r, bytes, (size_t)got);
+}
+
 static void read_console(struct skein_record_loop *l, struct progress_of_run *r) {
     char bytes[4096];
     ssize_t got;
-    while ((got = recv(l->vm->console_fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0) {
-        skein_console_show(&r->console, bytes, (size_t)got);
-        watch_for_texts(l, r, bytes, (size_t)got);
-    }
+    while ((got = recv(l->vm->console_fd, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+        take_console(l, r, bytes, (size_t)got);
     if (got == 0) {
         close(l->vm->console_fd);
         l->vm->console_fd = -1;
@@ -129,7 +173,10 @@ static void follow_state(struct skein_record_loop *l, struct progress_of_run *r)
     if (l->vm->qmp.failed && !l->began && l->error.text[0] == '\0')
         skein_error_set(&l->error, 0, "QEMU refused to record: %s", l->vm->qmp.message);
     skein_until_watch_session(&l->watch, h);
-    if (state == SKEIN_STATE_ENDED || l->error.text[0] != '\0')
+    if (l->vm->qmp.fd < 0 && !is_own(l) && !l->began && l->error.text[0] == '\0')
+        skein_error_set(&l->error, 0, "QEMU hung up before the recording began");
+    bool leaving = r->stop_asked && !is_own(l);
+    if (state == SKEIN_STATE_ENDED || leaving || l->error.text[0] != '\0')
         quit(l, r);
 }
 
@@ -144,15 +191,36 @@ static void follow_failure(struct skein_record_loop *l, struct progress_of_run *
         ask_for_the_end(l, r);
 }
 
+/* QEMU waits no more for room in the shards: its recording ends where they are full. */
+static void give_up(struct skein_record_loop *l) {
+    /* Pairs with the acquire in QEMU's recorder. */
+    skein_store_release_32(&skein_session_header(l->stage->session)->flags, SKEIN_SESSION_GIVEN_UP);
+}
+
+/* Ends it all at once. */
+static void stop_vm(struct skein_record_loop *l) {
+    if (is_own(l)) {
+        skein_child_stop(&l->vm->child);
+        return;
+    }
+    give_up(l);
+    l->vm->left = true;
+}
+
 /* A collector that fails (a full disk) leaves the shards full: QEMU would wait for ever. */
 static void follow_collector(struct skein_record_loop *l, struct progress_of_run *r) {
     struct skein_collector_status status;
     skein_collector_poll(l->collector, &status);
     if (status.state == SKEIN_COLLECTOR_FAILED) {
         l->error = status.error;
-        skein_child_stop(&l->vm->child);
+        if (is_own(l))
+            skein_child_stop(&l->vm->child);
+        else
+            give_up(l); /* and follow_state() leaves */
         return;
     }
+    if (status.state == SKEIN_COLLECTOR_DONE && status.qemu_died && !is_own(l))
+        l->vm->left = true;
     if (!r->progress.on || !l->began)
         return;
     struct skein_progress_state s = {
@@ -180,12 +248,12 @@ static void follow_clock(struct skein_record_loop *l, struct progress_of_run *r)
         ask_for_the_end(l, r);
     }
     if (r->kill_at_ns != 0 && now_ns >= r->kill_at_ns)
-        skein_child_stop(&l->vm->child);
+        stop_vm(l);
 }
 
 void skein_record_loop_run(struct skein_record_loop *l) {
     const struct skein_record_opts *o = l->opts;
-    struct progress_of_run r = {0};
+    struct progress_of_run r = {.console_file = -1};
     if (o->start.when == SKEIN_WHEN_CONSOLE)
         skein_textmatch_init(&r.start, o->start.text);
     if (o->stop.when == SKEIN_WHEN_CONSOLE)
@@ -195,9 +263,10 @@ void skein_record_loop_run(struct skein_record_loop *l) {
         r.deadline_ns = skein_now_ns() + o->timeout_s * SECOND_NS;
     bool hidden = o->quiet || (o->json.on && o->json.file == NULL);
     skein_progress_init(&r.progress, o->quiet);
-    skein_console_open(&r.console, &r.progress, hidden, !hidden);
-    while (!skein_child_poll(&l->vm->child)) {
+    skein_console_open(&r.console, &r.progress, hidden, !hidden && is_own(l));
+    while (!skein_vm_over(l->vm)) {
         wait_for_something(l, &r);
+        follow_console_file(l, &r);
         follow_state(l, &r);
         follow_clock(l, &r);
         follow_collector(l, &r);
@@ -205,6 +274,9 @@ void skein_record_loop_run(struct skein_record_loop *l) {
     if (l->vm->console_fd >= 0)
         read_console(l, &r);
     follow_state(l, &r);
+    follow_console_file(l, &r);
+    if (r.console_file >= 0)
+        close(r.console_file);
     skein_progress_clear(&r.progress);
     skein_console_close(&r.console);
 }

@@ -27,7 +27,7 @@ struct skein_record_loop {
     struct skein_error error; /* the recorder or QEMU refused; text is empty otherwise */
 };
 
-/* Returns when QEMU has ended. */
+/* Returns when QEMU has ended, or when the recording of a VM that is not our own has. */
 void skein_record_loop_run(struct skein_record_loop *l);
 
 #endif

@@ -12,7 +12,7 @@
 void skein_record_object_args(const struct skein_record_opts *opts, const struct skein_stage *stage,
                               struct skein_argv *argv);
 
-/* By QMP, in a machine that runs already: it starts now. */
+/* By QMP, in a machine that runs already. */
 void skein_record_object_qmp(const struct skein_record_opts *opts, const struct skein_stage *stage,
                              char *text, size_t size);
 

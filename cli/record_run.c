@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/checkpoint_taker.h"
+#include "cli/collect.h"
 #include "cli/qemu_probe.h"
 #include "cli/qemu_refuse.h"
+#include "cli/record_describe.h"
 #include "cli/record_dir.h"
 #include "cli/record_loop.h"
 #include "cli/record_object.h"
@@ -57,6 +57,8 @@ static int check_readable(const char *what, const char *path, struct skein_error
 /* Everything that can be known to be wrong before anything is made. */
 static int check_request(struct record_run *r, struct skein_error *err) {
     const struct skein_guest *g = &r->opts->guest;
+    if (r->opts->vm != SKEIN_VM_OWN)
+        return 0; /* QEMU looks at itself */
     int ret = skein_qemu_refuse(r->opts->extra, err);
     if (ret == 0)
         ret = check_readable("kernel", g->kernel, err);
@@ -66,42 +68,6 @@ static int check_request(struct record_run *r, struct skein_error *err) {
         ret = skein_qemu_find(r->opts->qemu, &r->qemu, err);
     if (ret == 0)
         ret = skein_qemu_has_object(r->qemu, "skein-record", err);
-    return ret;
-}
-
-static int describe_file(struct skein_manifest_file *file, const char *path,
-                         struct skein_error *err) {
-    char absolute[PATH_MAX];
-    return skein_manifest_file_fill(file, realpath(path, absolute) != NULL ? absolute : path, err);
-}
-
-static int describe(struct record_run *r, struct skein_error *err) {
-    const struct skein_record_opts *o = r->opts;
-    struct skein_manifest *m = &r->manifest;
-    struct timespec now;
-    struct utsname host;
-    clock_gettime(CLOCK_REALTIME, &now);
-    uname(&host);
-    m->created_unix_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-    snprintf(m->host, sizeof(m->host), "%.40s %.40s %.40s", host.sysname, host.release,
-             host.machine);
-    snprintf(m->machine, sizeof(m->machine), "%s", o->machine.machine);
-    snprintf(m->cpu_model, sizeof(m->cpu_model), "%s", o->machine.cpu);
-    m->vcpu_count = o->machine.vcpus;
-    m->memory_bytes = o->machine.memory_bytes;
-    m->scope = o->scope;
-    snprintf(m->cmdline, sizeof(m->cmdline), "%s", o->guest.append ? o->guest.append : "");
-    snprintf(m->start, sizeof(m->start), "%s", o->start.word);
-    snprintf(m->stop, sizeof(m->stop), "%s", o->stop.word);
-    snprintf(m->end_reason, sizeof(m->end_reason), "it is still being made, or skein was killed");
-    int ret = skein_uuid_make(m->uuid);
-    if (ret != 0)
-        return skein_error_sys(err, ret, "cannot make a UUID");
-    ret = skein_qemu_version(r->qemu, m->qemu_version, sizeof(m->qemu_version), err);
-    if (ret == 0)
-        ret = describe_file(&m->kernel, o->guest.kernel, err);
-    if (ret == 0 && o->guest.initrd != NULL)
-        ret = describe_file(&m->initrd, o->guest.initrd, err);
     return ret;
 }
 
@@ -143,8 +109,19 @@ static void on_running(void *opaque) {
         start_packing(r);
 }
 
+/* A VM that runs already: QEMU is told where the session is. */
+static int join_qemu(struct record_run *r, struct skein_error *err) {
+    const struct skein_record_opts *o = r->opts;
+    skein_vm_adopt(&r->vm, o->vm, o->vm_fd);
+    int ret = o->vm == SKEIN_VM_ASKED ? skein_collect_tell_session(o->vm_fd, &r->stage, r->dir)
+                                      : skein_qmp_send(&r->vm.qmp, "%s", r->add_object);
+    return ret == 0 ? 0 : skein_error_sys(err, ret, "cannot reach QEMU");
+}
+
 static int start_qemu(struct record_run *r, struct skein_error *err) {
     struct skein_vm_sockets sockets;
+    if (r->opts->vm != SKEIN_VM_OWN)
+        return join_qemu(r, err);
     int ret = skein_vm_sockets_open(&sockets, err);
     if (ret != 0)
         return ret;
@@ -208,7 +185,7 @@ static void fill_console(struct record_run *r) {
 static void explain_end(struct record_run *r, const struct skein_collector_status *status) {
     struct skein_manifest *m = &r->manifest;
     char how[128];
-    skein_child_describe(&r->vm.child, how, sizeof(how));
+    skein_vm_describe(&r->vm, how, sizeof(how));
     if (r->loop.error.text[0] != '\0')
         snprintf(m->end_reason, sizeof(m->end_reason), "%s", r->loop.error.text);
     else if (!r->packing || r->packed != 0)
@@ -228,9 +205,11 @@ static void fill_end(struct record_run *r, const struct skein_collector_status *
     m->end = ended ? h->end : 0;
     m->duration_ns = (ended ? h->end_ns : skein_now_ns()) - h->start_ns;
     m->kernel_icount = h->kernel_icount;
+    m->exit_report = h->exit_reported != 0 ? h->exit_status + 1 : 0;
     fill_tsc(r);
     m->token_waits = h->token_waits;
     m->token_wait_ns = h->token_wait_ns;
+    m->checkpoint_ns = h->checkpoint_ns;
     m->ring_waits = status->ring_waits;
     m->ring_wait_ns = status->ring_wait_ns;
     m->stats = status->stats;
@@ -240,6 +219,12 @@ static void fill_end(struct record_run *r, const struct skein_collector_status *
         explain_end(r, status);
 }
 
+static void stop_packing(struct record_run *r) {
+    if (r->packing)
+        pthread_join(r->packer, NULL);
+    skein_checkpoint_taker_stop(&r->taker);
+}
+
 /* QEMU has ended: collects what is left and says what there is. */
 static int finish(struct record_run *r, struct skein_error *err) {
     if (skein_session_state(r->stage.session) == SKEIN_STATE_ENDED)
@@ -247,9 +232,7 @@ static int finish(struct record_run *r, struct skein_error *err) {
     skein_collector_stop(r->collector);
     if (!r->packing)
         start_packing(r);
-    if (r->packing)
-        pthread_join(r->packer, NULL);
-    skein_checkpoint_taker_stop(&r->taker);
+    stop_packing(r);
     struct skein_collector_status *status = calloc(1, sizeof(*status));
     if (status == NULL)
         return skein_error_set(err, -ENOMEM, "out of memory");
@@ -269,6 +252,8 @@ static int finish(struct record_run *r, struct skein_error *err) {
 static int report(const struct record_run *r) {
     const struct skein_record_opts *o = r->opts;
     const struct skein_manifest *m = &r->manifest;
+    if (o->vm == SKEIN_VM_ASKED)
+        skein_collect_tell_end(r->vm.qmp.fd, r->dir, m);
     if (!o->quiet)
         skein_report_text(stderr, r->opts->dir, m);
     if (r->loop.timed_out && !o->quiet)
@@ -279,6 +264,13 @@ static int report(const struct record_run *r) {
     if (m->complete)
         return SKEIN_EXIT_OK;
     return skein_fail(SKEIN_EXIT_INCOMPLETE, "%s is incomplete: %s", o->dir, m->end_reason);
+}
+
+/* Nothing has been started yet. */
+static int refuse(const struct record_run *r, const struct skein_error *err) {
+    if (r->opts->vm == SKEIN_VM_ASKED)
+        skein_collect_tell_error(r->opts->vm_fd, err->text);
+    return skein_fail(SKEIN_EXIT_USAGE, "%s", err->text);
 }
 
 /* Nothing was recorded: why. */
@@ -294,7 +286,7 @@ static int explain_nothing(struct record_run *r) {
         return skein_fail(SKEIN_EXIT_FAILED, "the recording did not begin within %u s (--start %s)",
                           o->timeout_s, o->start.word);
     char how[128];
-    skein_child_describe(&r->vm.child, how, sizeof(how));
+    skein_vm_describe(&r->vm, how, sizeof(how));
     if (words[0] != '\0')
         return skein_fail(SKEIN_EXIT_USAGE, "QEMU did not start: %s", words);
     return skein_fail(SKEIN_EXIT_FAILED, "QEMU ended before the recording began (--start %s): %s",
@@ -312,7 +304,7 @@ static int run(struct record_run *r, struct skein_error *err) {
     int ret = start_everything(r, err);
     if (ret != 0) {
         skein_record_dir_remove(r->dir, r->made_dir);
-        return skein_fail(SKEIN_EXIT_USAGE, "%s", err->text);
+        return refuse(r, err);
     }
     r->loop.opts = r->opts;
     r->loop.stage = &r->stage;
@@ -329,6 +321,7 @@ static int run(struct record_run *r, struct skein_error *err) {
     }
     if (is_unwanted(r)) {
         skein_collector_stop(r->collector);
+        stop_packing(r);
         skein_record_dir_remove(r->dir, r->made_dir);
         return SKEIN_EXIT_OK;
     }
@@ -358,9 +351,10 @@ int skein_record_run(const struct skein_record_opts *opts, struct skein_record_o
     r->vm.console_fd = -1;
     r->vm.qmp.fd = -1;
     int code;
-    if (check_request(r, &err) != 0 || describe(r, &err) != 0 ||
+    if (check_request(r, &err) != 0 ||
+        skein_record_describe(opts, r->qemu, &r->manifest, &err) != 0 ||
         skein_record_dir_make(opts->dir, &r->manifest, r->dir, &r->made_dir, &err) != 0)
-        code = skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
+        code = refuse(r, &err);
     else
         code = run(r, &err);
     skein_vm_stop(&r->vm);

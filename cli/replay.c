@@ -29,25 +29,47 @@ struct own {
     struct skein_epoch epoch; /* from there to the end */
 };
 
+static bool gdb_option(struct skein_replay_cmd *c, const char *port) {
+    c->run.gdb = true;
+    c->run.qemu_options = ",debug=on";
+    return port == NULL || skein_parse_u32(port, UINT16_MAX, &c->run.gdb_port);
+}
+
+static int own_option(struct skein_replay_cmd *c, struct own *own, int found, char **argv) {
+    if (found == 'l')
+        own->log = optarg;
+    else if (found == 'f')
+        own->from = optarg;
+    else if (found == 'e' && !skein_parse_seconds(optarg, &c->run.epoch_ms))
+        return skein_fail(SKEIN_EXIT_USAGE, "replay: --epoch %s: it must be seconds, like 2 or 0.5",
+                          optarg);
+    else if (found == 'g' && !gdb_option(c, optarg))
+        return skein_fail(SKEIN_EXIT_USAGE, "replay: --gdb=%s is no port", optarg);
+    else if (found != 'e' && found != 'g' && !skein_replay_cmd_option(c, found))
+        return skein_fail_option("replay", argv, found);
+    return 0;
+}
+
 static int parse(struct skein_replay_cmd *c, struct own *own, int argc, char **argv) {
     static const struct option options[] = {
-        {"log", required_argument, NULL, 'l'},   {"from", required_argument, NULL, 'f'},
-        {"epoch", required_argument, NULL, 'e'}, {"qemu", required_argument, NULL, 'Q'},
-        {"json", optional_argument, NULL, 'j'},  {"quiet", no_argument, NULL, 'q'},
-        {"verbose", no_argument, NULL, 'v'},     {NULL, 0, NULL, 0},
+        {"gdb", optional_argument, NULL, 'g'},
+        {"log", required_argument, NULL, 'l'},
+        {"from", required_argument, NULL, 'f'},
+        {"epoch", required_argument, NULL, 'e'},
+        {"qemu", required_argument, NULL, 'Q'},
+        {"json", optional_argument, NULL, 'j'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"verbose", no_argument, NULL, 'v'},
+        {NULL, 0, NULL, 0},
     };
     opterr = 0;
     for (int found; (found = getopt_long(argc, argv, ":q", options, NULL)) != -1;) {
-        if (found == 'l')
-            own->log = optarg;
-        else if (found == 'f')
-            own->from = optarg;
-        else if (found == 'e' && !skein_parse_seconds(optarg, &c->run.epoch_ms))
-            return skein_fail(SKEIN_EXIT_USAGE,
-                              "replay: --epoch %s: it must be seconds, like 2 or 0.5", optarg);
-        else if (found != 'e' && !skein_replay_cmd_option(c, found))
-            return skein_fail_option("replay", argv, found);
+        int code = own_option(c, own, found, argv);
+        if (code != 0)
+            return code;
     }
+    if (c->run.gdb && c->run.epoch_ms != 0)
+        return skein_fail(SKEIN_EXIT_USAGE, "replay: --epoch is not for a replay under gdb");
     if (optind >= argc)
         return skein_fail(SKEIN_EXIT_USAGE, "replay: which recording?");
     if (optind + 1 != argc)

@@ -12,6 +12,7 @@
 #include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/console.h"
+#include "cli/gdb.h"
 #include "cli/progress.h"
 #include "cli/qemu_args.h"
 #include "cli/qemu_probe.h"
@@ -35,6 +36,8 @@ struct replay_run {
     struct skein_stage stage;
     struct skein_feeder *feeder;
     struct skein_child child;
+    struct skein_gdb gdb;
+    bool announced;
     struct skein_console_check check;
     struct skein_progress progress;
     struct skein_console console;
@@ -46,6 +49,7 @@ struct replay_run {
 int skein_outcome_exit(enum skein_outcome outcome) {
     switch (outcome) {
     case SKEIN_OUTCOME_SAME:
+    case SKEIN_OUTCOME_LEFT:
         return SKEIN_EXIT_OK;
     case SKEIN_OUTCOME_INCOMPLETE:
         return SKEIN_EXIT_INCOMPLETE;
@@ -61,8 +65,8 @@ int skein_outcome_exit(enum skein_outcome outcome) {
 }
 
 const char *skein_outcome_name(enum skein_outcome outcome) {
-    static const char *const names[] = {"same",       "diverged", "incomplete",
-                                        "unreadable", "crashed",  "interrupted"};
+    static const char *const names[] = {"same",    "diverged",    "incomplete", "unreadable",
+                                        "crashed", "interrupted", "left"};
     return names[outcome];
 }
 
@@ -125,6 +129,13 @@ static int open_stage(struct replay_run *r, struct skein_error *err) {
     return skein_stage_open(&r->stage, &params, r->opts->verbose, err);
 }
 
+static int prepare_gdb(struct replay_run *r, struct skein_error *err) {
+    char script[300];
+    snprintf(script, sizeof(script), "%s.gdb", r->stage.snapshot);
+    int ret = skein_gdb_listen(&r->gdb, r->opts->gdb_port, err);
+    return ret != 0 ? ret : skein_gdb_write_script(&r->gdb, script, err);
+}
+
 static int prepare(struct replay_run *r, struct skein_error *err) {
     const struct skein_epoch *e = r->opts->epoch;
     char console[PATH_MAX];
@@ -138,6 +149,8 @@ static int prepare(struct replay_run *r, struct skein_error *err) {
         r->check.from = e->console_from;
         r->check.to = e->console_to;
     }
+    if (ret == 0 && r->opts->gdb)
+        ret = prepare_gdb(r, err);
     const struct skein_feeder_opts opts = {.recording = r->recording,
                                            .session = r->stage.session,
                                            .after = e != NULL ? &e->after : NULL};
@@ -167,7 +180,12 @@ static int start_qemu(struct replay_run *r, struct skein_error *err) {
                     r->stage.checkpoint, r->opts->epoch_ms, until ? ",until=" : "",
                     until ? r->stage.until : "",
                     r->opts->qemu_options != NULL ? r->opts->qemu_options : "");
-    const struct skein_child_opts opts = {.argv = argv.v, .output_fd = r->stage.log_fd};
+    if (r->opts->gdb)
+        skein_gdb_args(&r->gdb, &argv);
+    const struct skein_child_opts opts = {.argv = argv.v,
+                                          .keep_fds = &r->gdb.fd,
+                                          .keep_count = r->opts->gdb,
+                                          .output_fd = r->stage.log_fd};
     int ret = skein_child_start(&r->child, &opts, err);
     skein_argv_free(&argv);
     return ret;
@@ -185,6 +203,12 @@ static void draw_progress(struct replay_run *r) {
     const struct skein_progress_state s = {
         .events = h->events_done, .events_all = r->result->events_total, .slices = h->slices};
     if (skein_session_state(r->stage.session) != SKEIN_STATE_RUNNING)
+        return;
+    if (r->opts->gdb && !r->announced) {
+        skein_gdb_announce(&r->gdb);
+        r->announced = true;
+    }
+    if (r->opts->gdb)
         return;
     if (r->opts->events_done == NULL) {
         skein_progress_draw(&r->progress, &s);
@@ -237,6 +261,10 @@ static void judge_silence(struct replay_run *r) {
     const struct skein_session_header *h = skein_session_header(r->stage.session);
     char words[320];
     char how[128];
+    if (r->announced && r->child.exited && r->child.status == 0) {
+        set_outcome(r, SKEIN_OUTCOME_LEFT, "left by gdb");
+        return;
+    }
     skein_stage_last_words(&r->stage, words, sizeof(words));
     skein_child_describe(&r->child, how, sizeof(how));
     enum skein_session_state state = skein_session_state(r->stage.session);
@@ -244,8 +272,9 @@ static void judge_silence(struct replay_run *r) {
         set_outcome(r, SKEIN_OUTCOME_UNREADABLE, h->message);
         return;
     }
-    r->result->outcome =
-        state == SKEIN_STATE_NEW ? SKEIN_OUTCOME_UNREADABLE : SKEIN_OUTCOME_CRASHED;
+    r->result->outcome = state == SKEIN_STATE_NEW && !skein_child_killed(&r->child)
+                             ? SKEIN_OUTCOME_UNREADABLE
+                             : SKEIN_OUTCOME_CRASHED;
     skein_error_set(&r->result->error, 0, "QEMU ended without a verdict (%s)%s%s", how,
                     words[0] != '\0' ? ": " : "", words);
 }
@@ -290,6 +319,7 @@ static void judge(struct replay_run *r) {
 static void tidy_up(struct replay_run *r) {
     skein_child_stop(&r->child);
     skein_checkpoint_taker_stop(&r->taker);
+    skein_gdb_close(&r->gdb);
     if (r->feeder != NULL)
         skein_feeder_free(r->feeder);
     skein_console_check_close(&r->check);
@@ -308,6 +338,7 @@ void skein_replay_run(const char *dir, const struct skein_replay_opts *opts,
                            .result = result,
                            .end_fd = opts->end_fd != 0 ? opts->end_fd : -1,
                            .stage = {.log_fd = -1},
+                           .gdb = {.fd = -1},
                            .check = {.recorded_fd = -1, .replayed_fd = -1}};
     struct skein_error err = {0};
     uint64_t begun_ns = skein_now_ns();

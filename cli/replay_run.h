@@ -22,6 +22,8 @@ struct skein_replay_opts {
     int end_fd;                      /* readable: end; 0: at SIGINT and SIGTERM */
     uint64_t *events_done;    /* kept up to date meanwhile, with relaxed stores; may be NULL */
     const char *qemu_options; /* more of the replay object's properties, with a comma in front */
+    bool gdb;                 /* gdb runs it */
+    uint32_t gdb_port;        /* 0: any */
 };
 
 enum skein_outcome {
@@ -31,6 +33,7 @@ enum skein_outcome {
     SKEIN_OUTCOME_UNREADABLE, /* or no QEMU to replay it with */
     SKEIN_OUTCOME_CRASHED,    /* QEMU died in mid-replay */
     SKEIN_OUTCOME_INTERRUPTED,
+    SKEIN_OUTCOME_LEFT, /* gdb ended it somewhere */
 };
 
 struct skein_replay_result {

@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "cli/qemu_args.h"
 
 int skein_vm_sockets_open(struct skein_vm_sockets *s, struct skein_error *err) {
     for (int i = 0; i < 2; i++) {
@@ -30,8 +33,31 @@ int skein_vm_start(struct skein_vm *vm, struct skein_vm_sockets *s, char *const 
     return ret;
 }
 
+void skein_vm_adopt(struct skein_vm *vm, enum skein_vm_kind kind, int fd) {
+    *vm = (struct skein_vm){.kind = kind, .console_fd = -1, .qmp = {.fd = fd}};
+}
+
+bool skein_vm_over(struct skein_vm *vm) {
+    return vm->kind == SKEIN_VM_OWN ? skein_child_poll(&vm->child) : vm->left;
+}
+
+int skein_vm_end_recording(struct skein_vm *vm) {
+    if (vm->kind == SKEIN_VM_ASKED)
+        return skein_qmp_send(&vm->qmp, "{\"end\":true}");
+    return skein_qmp_send(
+        &vm->qmp, "{\"execute\":\"object-del\",\"arguments\":{\"id\":\"" SKEIN_OBJECT_ID "\"}}");
+}
+
+void skein_vm_describe(const struct skein_vm *vm, char *buf, size_t len) {
+    if (vm->kind == SKEIN_VM_OWN)
+        skein_child_describe(&vm->child, buf, len);
+    else
+        snprintf(buf, len, "it was not started by skein, which knows no more");
+}
+
 void skein_vm_stop(struct skein_vm *vm) {
-    skein_child_stop(&vm->child);
+    if (vm->kind == SKEIN_VM_OWN)
+        skein_child_stop(&vm->child);
     skein_qmp_close(&vm->qmp);
     if (vm->console_fd >= 0)
         close(vm->console_fd);

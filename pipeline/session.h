@@ -20,6 +20,9 @@
 #define SKEIN_MAX_VCPUS 64u
 #define SKEIN_SESSION_MAX_SHARDS 65u /* theirs, and the devices' */
 
+/* flags. Record: the collector takes no more events; QEMU ends the recording. Written by it. */
+#define SKEIN_SESSION_GIVEN_UP 1u
+
 enum skein_scope { SKEIN_SCOPE_KERNEL = 0, SKEIN_SCOPE_SYSTEM = 1 };
 enum skein_mode { SKEIN_MODE_RECORD = 0, SKEIN_MODE_REPLAY = 1 };
 
@@ -61,7 +64,7 @@ struct skein_session_header {
     uint32_t scope; /* enum skein_scope */
     uint32_t vcpu_count;
     uint32_t shard_count; /* vcpu_count + 1 */
-    uint32_t flags;       /* 0 */
+    uint32_t flags;       /* SKEIN_SESSION_GIVEN_UP */
     uint64_t shard_stride;
     uint64_t ring_bytes;
     uint8_t uuid[16];

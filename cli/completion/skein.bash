@@ -5,11 +5,11 @@ _skein_options() {
     local qemu='--qemu --verbose'
     case $1 in
         record)
-            echo -o --output --kernel --initrd --append --smp --memory --cpu --scope --start \
-                --stop --durability --timeout --huge-pages --until --repeat --chaos -q --quiet \
-                --json "$qemu"
+            echo -o --output --attach --print-args --kernel --initrd --append --smp --memory --cpu \
+                --scope --start --stop --durability --epoch --timeout --huge-pages --until \
+                --repeat --chaos -q --quiet --json "$qemu"
             ;;
-        replay) echo --log -q --quiet --json "$qemu" ;;
+        replay) echo --from --epoch --gdb --log -q --quiet --json "$qemu" ;;
         verify) echo -j --jobs --resume --junit -q --quiet --json "$qemu" ;;
         bisect)
             echo --reference --reference-qemu -j --jobs --seconds --json "$qemu"
@@ -19,6 +19,8 @@ _skein_options() {
         cat) echo --kind --vcpu --tick --slice --time --limit --bytes --json ;;
         export) echo --perfetto --from --to --json ;;
         timeline) echo -o --from --to --max --json ;;
+        symbols) echo -o --output --checkpoint --vmlinux --json ;;
+        collect) echo --fd -o --output --machine --cpu --memory --smp --qemu-version ;;
         recover) echo -o --output --session -q --quiet --json ;;
         doctor) echo --vcpus --memory --qemu --json ;;
     esac
@@ -77,10 +79,10 @@ _skein_value() {
                 tlb_flush mark end
             ;;
         --vcpu) _skein_list 0 1 2 3 devices ;;
-        --kernel | --initrd | --qemu | --reference-qemu | --session | --perfetto | --resume | --junit | --json) _skein_files f ;;
-        -o | --output) if [[ $2 == timeline ]]; then _skein_files f; else _skein_files d; fi ;;
+        --kernel | --initrd | --attach | --vmlinux | --qemu | --reference-qemu | --session | --perfetto | --resume | --junit | --json) _skein_files f ;;
+        -o | --output) if [[ $2 == timeline || $2 == symbols ]]; then _skein_files f; else _skein_files d; fi ;;
         --append | --smp | --vcpus | --memory | --cpu | --timeout) COMPREPLY=() ;;
-        --repeat | --chaos) COMPREPLY=() ;;
+        --repeat | --chaos | --checkpoint | --fd | --machine | --qemu-version) COMPREPLY=() ;;
         --log) _skein_words cpu=0,start= ;;
         -j | --jobs) COMPREPLY=() ;;
         --tick | --slice | --time | --limit | --from | --to | --max | --top | --seconds) COMPREPLY=() ;;
@@ -90,8 +92,9 @@ _skein_value() {
 
 _skein() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} option='' i
-    local verbs='record replay verify bisect info stats ls cat diff export timeline recover doctor'
-    verbs+=' completion help version'
+    local verbs='record replay verify bisect info stats ls cat diff export timeline symbols collect'
+    verbs+=' recover'
+    verbs+=' doctor completion help version'
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         _skein_words "$verbs" --help --version

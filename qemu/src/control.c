@@ -1,20 +1,22 @@
 /*
  * Who starts and ends a session: the objects skein-record and skein-replay, made on QEMU's command
- * line or by object-add in its monitor, the guest's control port, and the machine's shutdown. What
- * starting and ending do is in session.c.
+ * line, by object-add or by rr_record in its monitor; the guest's control port; the machine's
+ * shutdown and reset; the death of the process on the other side. What starting and ending do is in
+ * session.c.
  */
-#include "accel/tcg/skein/state.h"
+#include "accel/tcg/skein/replay_debug.h"
 
 #include "exec/address-spaces.h"
+#include "hw/resettable.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
 #include "qemu/error-report.h"
 #include "qom/object_interfaces.h"
+#include "system/reset.h"
 #include "system/runstate.h"
 #include "system/system.h"
 
 #define TYPE_SKEIN "skein-session"
-#define TYPE_SKEIN_RECORD "skein-record"
 #define TYPE_SKEIN_REPLAY "skein-replay"
 OBJECT_DECLARE_SIMPLE_TYPE(SkeinSession, SKEIN)
 
@@ -25,6 +27,8 @@ struct SkeinSession {
     Object parent;
     SkeinOptions options;
     bool done; /* it has begun once */
+    bool resettable;
+    ResettableState reset_state;
     Notifier machine_done;
     Notifier shutdown;
     VMChangeStateEntry *vm_state;
@@ -104,6 +108,9 @@ static SkeinSession *the_session;
 static bool begin(SkeinSession *s, Error **errp)
 {
     s->done = skein_begin(s->options.snapshot, s->options.console, errp);
+    if (s->done && skein_debugging()) {
+        skein_debug_observe();
+    }
     return s->done;
 }
 
@@ -130,6 +137,17 @@ static void begin_or_fail(SkeinSession *s)
     }
 }
 
+/* A debugger looks before the VM runs; but the machine is reset after it is made. */
+static void begin_for_debugger(void *opaque)
+{
+    SkeinSession *s = opaque;
+
+    if (!s->done) {
+        begin_or_fail(s);
+        skein_debug_begin();
+    }
+}
+
 static void vm_changed(void *opaque, bool running, RunState state)
 {
     SkeinSession *s = opaque;
@@ -148,6 +166,44 @@ static void on_shutdown(Notifier *n, void *data)
                     : cause == SHUTDOWN_CAUSE_GUEST_PANIC    ? SKEIN_END_PANIC
                                                              : SKEIN_END_STOPPED,
                     false);
+}
+
+/* The vCPUs are paused already, and nothing is reset yet. */
+static void on_reset(Object *obj, ResetType type)
+{
+    if (skein_vm.active && !skein_replaying) {
+        skein_finish(SKEIN_END_RESET);
+    }
+}
+
+static ResettableState *reset_state(Object *obj)
+{
+    return &SKEIN(obj)->reset_state;
+}
+
+static void watch_peer(IOHandler *gone)
+{
+    if (skein_vm.peer_fd >= 0) {
+        qemu_set_fd_handler(skein_vm.peer_fd, gone, NULL, NULL);
+    }
+}
+
+/* Nobody reads the shards any more: the VM goes on without being recorded. */
+static void give_up(void *only_if)
+{
+    if (the_session && (!only_if || *(const bool *)only_if)) {
+        object_unparent(OBJECT(the_session));
+    }
+}
+
+void skein_control_lost(void)
+{
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), give_up, &skein_vm.lost);
+}
+
+bool skein_control_busy(void)
+{
+    return the_session;
 }
 
 static void guest_starts(void *opaque)
@@ -197,40 +253,17 @@ static const MemoryRegionOps control_ops = {
     .impl = {.min_access_size = 1, .max_access_size = 1},
 };
 
-/* The guest's workload has ended; the first status counts. */
-static void exit_write(void *opaque, hwaddr addr, uint64_t value, unsigned size)
-{
-    struct skein_session_header *h = skein_vm.session;
-
-    if (skein_vm.active && !h->exit_reported) {
-        h->exit_status = value;
-        qatomic_store_release(&h->exit_reported, 1);
-    }
-}
-
-static uint64_t exit_read(void *opaque, hwaddr addr, unsigned size)
-{
-    return 0;
-}
-
-static const MemoryRegionOps exit_ops = {
-    .read = exit_read,
-    .write = exit_write,
-    .impl = {.min_access_size = 1, .max_access_size = 1},
-};
-
 static void add_ports(SkeinSession *s)
 {
     if (by_guest(s->options.start) || by_guest(s->options.stop)) {
         memory_region_init_io(&s->control_port, OBJECT(s), &control_ops, s, "skein-control", 1);
         memory_region_add_subregion(get_system_io(), SKEIN_CONTROL_PORT, &s->control_port);
     }
-    memory_region_init_io(&s->exit_port, OBJECT(s), &exit_ops, s, "skein-exit", 1);
-    memory_region_add_subregion(get_system_io(), SKEIN_EXIT_PORT, &s->exit_port);
+    skein_exit_port_add(&s->exit_port, OBJECT(s));
 }
 
-/* The machine exists: what is wrong with it is said before the guest runs. */
-static bool prepare(SkeinSession *s, Error **errp)
+/* What is wrong with the machine is said before the guest runs. at_once: it may have run. */
+static bool prepare(SkeinSession *s, bool at_once, Error **errp)
 {
     if (!skein_session_fits_machine(errp)) {
         return false;
@@ -239,18 +272,26 @@ static bool prepare(SkeinSession *s, Error **errp)
     s->shutdown.notify = on_shutdown;
     qemu_register_shutdown_notifier(&s->shutdown);
     if (!skein_replaying) {
+        qemu_register_resettable(OBJECT(s));
+        s->resettable = true;
+        watch_peer(give_up);
         add_ports(s);
     }
     if (by_guest(s->options.start)) {
         return true;
     }
-    if (runstate_is_running()) {
-        bool ok;
+    if (at_once) {
+        bool running = runstate_is_running(), ok;
 
         vm_stop(RUN_STATE_PAUSED);
         ok = begin(s, errp);
-        vm_start();
+        if (running) {
+            vm_start();
+        }
         return ok;
+    }
+    if (skein_debugging()) {
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), begin_for_debugger, s);
     }
     s->vm_state = qemu_add_vm_change_state_handler(vm_changed, s);
     return true;
@@ -261,7 +302,7 @@ static void machine_done(Notifier *n, void *data)
     SkeinSession *s = container_of(n, SkeinSession, machine_done);
     Error *err = NULL;
 
-    if (!prepare(s, &err)) {
+    if (!prepare(s, false, &err)) {
         skein_fail("%s", error_get_pretty(err));
         exit(2);
     }
@@ -288,7 +329,7 @@ static void complete(UserCreatable *uc, Error **errp)
     the_session = s;
     skein_vm.options = &s->options;
     if (phase_check(PHASE_MACHINE_READY)) {
-        prepare(s, errp);
+        prepare(s, true, errp);
     } else {
         s->machine_done.notify = machine_done;
         qemu_add_machine_init_done_notifier(&s->machine_done);
@@ -300,12 +341,20 @@ static bool can_be_deleted(UserCreatable *uc)
     return !skein_replaying;
 }
 
-static void finalize(Object *obj)
+/* Not left to finalize(): the ports, while the guest can reach them, hold the object. */
+static void unparent(Object *obj)
 {
     SkeinSession *s = SKEIN(obj);
 
     if (the_session == s) {
         stop_and_finish(SKEIN_END_STOPPED, true);
+        if (s->resettable) {
+            qemu_unregister_resettable(OBJECT(s));
+            watch_peer(NULL);
+        }
+        if (s->machine_done.notify) {
+            qemu_remove_machine_init_done_notifier(&s->machine_done);
+        }
         if (s->vm_state) {
             qemu_del_vm_change_state_handler(s->vm_state);
         }
@@ -322,6 +371,10 @@ static void finalize(Object *obj)
         skein_vm.options = NULL;
         the_session = NULL;
     }
+}
+
+static void finalize(Object *obj)
+{
     for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
         g_free(*string_of(obj, &strings[i]));
     }
@@ -330,7 +383,11 @@ static void finalize(Object *obj)
 static void class_init(ObjectClass *oc, void *data)
 {
     UserCreatableClass *ucc = USER_CREATABLE_CLASS(oc);
+    ResettableClass *rc = RESETTABLE_CLASS(oc);
 
+    oc->unparent = unparent;
+    rc->get_state = reset_state;
+    rc->phases.enter = on_reset;
     ucc->complete = complete;
     ucc->can_be_deleted = can_be_deleted;
     for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
@@ -351,7 +408,7 @@ static const TypeInfo types[] = {
         .instance_size = sizeof(SkeinSession),
         .instance_finalize = finalize,
         .class_init = class_init,
-        .interfaces = (InterfaceInfo[]){{TYPE_USER_CREATABLE}, {}},
+        .interfaces = (InterfaceInfo[]){{TYPE_USER_CREATABLE}, {TYPE_RESETTABLE_INTERFACE}, {}},
     },
     {.name = TYPE_SKEIN_RECORD, .parent = TYPE_SKEIN},
     {.name = TYPE_SKEIN_REPLAY, .parent = TYPE_SKEIN},

@@ -37,6 +37,9 @@ static void log_device(ram_addr_t ram, const uint8_t *bytes, size_t len)
 {
     uint64_t p[2] = {0, ram};
 
+    if (skein_vm.lost) {
+        return;
+    }
     skein_shard_append2(&skein_vm.device_writer, SKEIN_MEM, 0, len, p, sizeof(p), bytes, len);
 }
 

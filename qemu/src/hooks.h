@@ -44,6 +44,15 @@ void skein_atomic_alone(CPUState *cpu);
 void skein_watchpoint(CPUState *cpu);
 /* cpu-exec.c: after the gate. True: the instruction before did; leave the execution loop. */
 bool skein_watchpoint_due(CPUState *cpu);
+/* cpu-exec.c: gdb has a breakpoint where the vCPU is. What to do: */
+#define SKEIN_BREAKPOINT_PASS (-2) /* nothing */
+#define SKEIN_BREAKPOINT_GATE (-1) /* to the gate first: look again after it */
+/* … or an exception that leaves the execution loop. */
+int skein_breakpoint(CPUState *cpu);
+/* watchpoint.c: the instruction under way touches what gdb watches. */
+void skein_watch(CPUState *cpu, const CPUWatchpoint *wp, uintptr_t ra);
+/* rr: a debugger may want something of a VM that has not run yet. */
+bool skein_debugging(void);
 /* cpu-exec.c: a translation block ended because the instruction budget is used up. */
 bool skein_budget_spent(CPUState *cpu, TranslationBlock *tb);
 

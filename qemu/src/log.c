@@ -7,10 +7,35 @@
 /* The replayer looks ahead for positioned events; this many bytes are never without one. */
 #define MARK_EVERY_BYTES (256 * 1024)
 
-int skein_log_peer_gone(void *opaque)
+bool skein_peer_gone(void)
 {
-    /* Nobody drains the shards any more: what was published stays, recording ends here. */
-    return kill(skein_vm.session->skein_pid, 0) != 0 && errno == ESRCH;
+    const struct skein_session_header *h = skein_vm.session;
+    GPollFD p = {.fd = skein_vm.peer_fd, .events = G_IO_IN};
+
+    if (qatomic_load_acquire(&h->flags) & SKEIN_SESSION_GIVEN_UP) {
+        return true;
+    }
+    if (p.fd >= 0) {
+        return g_poll(&p, 1, 0) == 1;
+    }
+    return kill(h->skein_pid, 0) != 0 && errno == ESRCH;
+}
+
+/*
+ * Nobody drains the shards any more: what was published stays, and the log of all of them ends
+ * here, since what comes later would stand on what is missing. Whoever is here holds the token, and
+ * so does everybody who looks at `lost`.
+ */
+int skein_log_full(void *opaque)
+{
+    if (!skein_peer_gone()) {
+        return 0;
+    }
+    if (!skein_vm.lost) {
+        skein_vm.lost = true;
+        skein_control_lost();
+    }
+    return -EPIPE;
 }
 
 void skein_log_run_close(SkeinCPU *c)
@@ -20,6 +45,9 @@ void skein_log_run_close(SkeinCPU *c)
         uint32_t len = c->run_len;
 
         c->run_len = 0;
+        if (skein_vm.lost) {
+            return;
+        }
         skein_shard_append2(&c->writer, SKEIN_USER_READ, 0, len, &va, sizeof(va), c->run, len);
         skein_digest_input(c, SKEIN_USER_READ, len, &va, sizeof(va), c->run, len);
         c->bytes_since_mark += len;
@@ -41,6 +69,9 @@ void skein_log_bytes(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, con
 {
     g_assert(c->held);
     skein_log_run_close(c);
+    if (skein_vm.lost) {
+        return;
+    }
     skein_shard_append2(&c->writer, kind, flags, arg, fixed, fixed_len, bytes, len);
     skein_digest_input(c, kind, arg, fixed, fixed_len, bytes, len);
     count(c, fixed_len + len);
@@ -51,6 +82,9 @@ void skein_log(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, const voi
 {
     g_assert(c->held);
     skein_log_run_close(c);
+    if (skein_vm.lost) {
+        return;
+    }
     switch (len) {
     case 8:
         skein_shard_append_words(&c->writer, kind, flags, arg, payload, 1);

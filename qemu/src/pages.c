@@ -15,6 +15,13 @@
 
 #define NOT_COVERING UINT16_MAX
 
+void skein_pages_free(void)
+{
+    g_free(skein_vm.pages);
+    skein_vm.pages = NULL;
+    skein_vm.page_count = 0;
+}
+
 void skein_pages_init(void)
 {
     ram_addr_t end = 0;
@@ -23,7 +30,6 @@ void skein_pages_init(void)
     RAMBLOCK_FOREACH(block) {
         end = MAX(end, block->offset + block->max_length);
     }
-    g_free(skein_vm.pages);
     skein_vm.page_count = end >> TARGET_PAGE_BITS;
     skein_vm.pages = g_new0(SkeinPage, skein_vm.page_count);
     skein_vm.pages_generation = 0;
@@ -252,7 +258,7 @@ static void begin_to_cover(SkeinPage *page, ram_addr_t ram)
 void skein_store(CPUState *cpu, ram_addr_t ram, unsigned size)
 {
     SkeinCPU *c = cpu->skein;
-    SkeinPage *page = page_of(ram);
+    SkeinPage *page = c ? page_of(ram) : NULL;
     unsigned offset = ram & ~TARGET_PAGE_MASK;
 
     if (!c || !page->dirty || !c->in_kernel) {

@@ -285,7 +285,8 @@ static bool pump(SkeinCPU *c, bool *stopped)
             uint64_t limit = free_until(c);
 
             if (limit > skein_icount(c)) {
-                *stopped = observed(c);
+                /* With #DB due, what happens next is no instruction. */
+                *stopped = !c->watch_hit && observed(c);
                 set_limit(c, MIN(limit, observed_next(c)));
                 return true;
             }
@@ -328,7 +329,7 @@ bool skein_replay_gate(CPUState *cpu, TranslationBlock **last_tb)
             return true;
         }
         if (stopped) {
-            cpu->exception_index = EXCP_DEBUG;
+            cpu->exception_index = EXCP_YIELD;
             return true;
         }
     } else if (qatomic_read(&cpu->exit_request)) {

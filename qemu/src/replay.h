@@ -91,6 +91,8 @@ void skein_trace_close(void);
 /* replay_order.c */
 bool skein_replay_edge_met(const struct skein_record *r);
 void skein_replay_give_up(SkeinCPU *c);
+/* A slice, or what devices do, or a wait for the log. */
+void skein_replay_go_on(void);
 /* Device events until the slice that begins with this TOKEN may follow. */
 void skein_replay_devices(const struct skein_record *token);
 

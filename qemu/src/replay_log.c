@@ -48,7 +48,7 @@ bool skein_replay_log_over(struct skein_shard_reader *r, uint64_t cursor)
 void skein_replay_wait_for_feeder(void)
 {
     skein_child_finish(SKEIN_VERDICT_NONE);
-    if (skein_log_peer_gone(NULL)) {
+    if (skein_peer_gone()) {
         _exit(2);
     }
     g_usleep(POLL_US);

@@ -1,7 +1,7 @@
 /*
  * The order of slices: whoever's next one follows the tick at which the token was given up last.
  */
-#include "accel/tcg/skein/replay.h"
+#include "accel/tcg/skein/replay_debug.h"
 
 #include "accel/tcg/tcg-accel-ops.h"
 #include "hw/core/cpu.h"
@@ -201,32 +201,40 @@ static void run_slice(SkeinCPU *c)
         }
         bql_lock();
         process_queued_cpu_work(cpu);
-        if (r == EXCP_DEBUG) {
+        if (r == EXCP_YIELD) {
             return;
         }
     }
     skein_vm.running = NULL;
 }
 
+void skein_replay_go_on(void)
+{
+    bool known = all_known();
+    SkeinCPU *c = skein_vm.running ? skein_vm.running : successor();
+
+    skein_until_check();
+    if (c) {
+        run_slice(c);
+    } else if (!device_step()) {
+        if (known) {
+            if (all_over()) {
+                skein_replay_check_end();
+            }
+            nothing_follows();
+        }
+        bql_unlock();
+        skein_replay_wait_for_feeder();
+        bql_lock();
+    }
+}
+
 void skein_replay_run(void)
 {
+    if (skein_debugging()) {
+        skein_debug_obey();
+    }
     for (;;) {
-        bool known = all_known();
-        SkeinCPU *c = skein_vm.running ? skein_vm.running : successor();
-
-        skein_until_check();
-        if (c) {
-            run_slice(c);
-        } else if (!device_step()) {
-            if (known) {
-                if (all_over()) {
-                    skein_replay_check_end();
-                }
-                nothing_follows();
-            }
-            bql_unlock();
-            skein_replay_wait_for_feeder();
-            bql_lock();
-        }
+        skein_replay_go_on();
     }
 }

@@ -7,6 +7,7 @@
 #include "accel/tcg/skein/section.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "exec/tb-flush.h"
 #include "hw/i386/x86.h"
@@ -17,7 +18,7 @@
 #include "system/cpu-timers.h"
 #include "system/tcg.h"
 
-SkeinVM skein_vm = {.console_fd = -1};
+SkeinVM skein_vm = {.console_fd = -1, .peer_fd = -1};
 
 void skein_fail(const char *fmt, ...)
 {
@@ -59,6 +60,8 @@ bool skein_session_map(const char *path, enum skein_mode mode, Error **errp)
     skein_vm.session = h;
     skein_vm.session_bytes = st.st_size;
     h->qemu_pid = getpid();
+    skein_vm.lost = false;
+    skein_vm.peer_fd = syscall(SYS_pidfd_open, h->skein_pid, 0);
     close(fd);
     return true;
 out:
@@ -70,6 +73,10 @@ out:
 
 void skein_session_unmap(void)
 {
+    if (skein_vm.peer_fd >= 0) {
+        close(skein_vm.peer_fd);
+        skein_vm.peer_fd = -1;
+    }
     munmap(skein_vm.session, skein_vm.session_bytes);
     skein_vm.session = NULL;
 }
@@ -79,23 +86,28 @@ bool skein_session_fits_machine(Error **errp)
     struct skein_session_header *h = skein_vm.session;
     MachineState *machine = MACHINE(qdev_get_machine());
 
-    if (!tcg_enabled() || icount_enabled()) {
+    if (skein_replaying && (!tcg_enabled() || icount_enabled())) {
         error_setg(errp, "Skein needs the tcg accelerator without -icount");
     } else if (machine->smp.cpus != h->vcpu_count || machine->smp.max_cpus != h->vcpu_count) {
         error_setg(errp, "the session is for %u vCPUs, the machine has %u", h->vcpu_count,
                    machine->smp.max_cpus);
-    } else if (X86_CPU(first_cpu)->env.features[FEAT_8000_0001_ECX] & CPUID_EXT3_SVM) {
-        error_setg(errp, "guests within the guest are not recorded: add ,-svm to the CPU model");
-    } else if (x86_machine_is_smm_enabled(X86_MACHINE(machine))) {
-        error_setg(errp, "Skein needs a machine with smm=off");
-    } else if (!skein_replaying && machine->smp.cpus > 1 && !qemu_tcg_mttcg_enabled()) {
-        error_setg(errp, "recording needs -accel tcg,thread=multi");
     } else if (skein_replaying && qemu_tcg_mttcg_enabled()) {
         error_setg(errp, "replaying needs -accel tcg,thread=single");
     } else {
-        return true;
+        return skein_replaying || skein_machine_fits(errp);
     }
     return false;
+}
+
+static void let_go(void)
+{
+    if (skein_vm.console_fd >= 0) {
+        close(skein_vm.console_fd);
+        skein_vm.console_fd = -1;
+    }
+    g_free(skein_vm.cpus);
+    skein_vm.cpus = NULL;
+    skein_pages_free();
 }
 
 static void *shard_mem(uint32_t i)
@@ -117,7 +129,7 @@ static int open_shards(void)
             ret = skein_shard_reader_open(&c->reader, shard_mem(i), h->shard_stride);
         } else {
             ret = skein_shard_writer_open(&c->writer, shard_mem(i), h->shard_stride);
-            c->writer.on_full = skein_log_peer_gone;
+            c->writer.on_full = skein_log_full;
         }
     }
     if (ret) {
@@ -128,7 +140,7 @@ static int open_shards(void)
                                        h->shard_stride);
     }
     ret = skein_shard_writer_open(dw, shard_mem(h->vcpu_count), h->shard_stride);
-    dw->on_full = skein_log_peer_gone;
+    dw->on_full = skein_log_full;
     return ret;
 }
 
@@ -191,25 +203,25 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     }
     if (!skein_machine_supported()) {
         error_setg(errp, "this machine type is not supported: use pc or q35");
-        return false;
+        goto failed;
     }
     if (open_shards()) {
         error_setg(errp, "the session's shards are damaged");
-        return false;
+        goto failed;
     }
     if (console) {
         skein_vm.console_fd = open(console, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     }
     if (skein_replaying ? !skein_snapshot_load(snapshot, false, errp)
                         : !skein_snapshot_save(snapshot, errp)) {
-        return false;
+        goto failed;
     }
     skein_pages_init();
     CPU_FOREACH(cpu) {
         attach_cpu(&skein_vm.cpus[cpu->cpu_index], cpu);
     }
     if (skein_replaying && !prepare_replay(snapshot, errp)) {
-        return false;
+        goto failed;
     }
     skein_epochs_begin();
     h->ram_bytes = MACHINE(qdev_get_machine())->ram_size;
@@ -231,6 +243,9 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     }
     qatomic_store_release(&h->state, SKEIN_STATE_RUNNING);
     return true;
+failed:
+    let_go();
+    return false;
 }
 
 static void append_end(struct skein_shard_writer *w, enum skein_end end, uint64_t icount,
@@ -238,15 +253,27 @@ static void append_end(struct skein_shard_writer *w, enum skein_end end, uint64_
 {
     uint64_t p[5] = {icount, digest, skein_vm.console_bytes, skein_vm.console_hash, ram_hash};
 
-    skein_shard_append(w, SKEIN_END, 0, end, p, sizeof(p));
-    skein_shard_close(w);
+    if (!skein_vm.lost && skein_shard_append(w, SKEIN_END, 0, end, p, sizeof(p))) {
+        skein_shard_close(w);
+    }
+}
+
+/* The vCPU runs on as one that was never recorded. */
+static void detach_cpu(SkeinCPU *c)
+{
+    CPUState *cpu = c->cpu;
+
+    cpu->tcg_cflags &= ~CF_SKEIN;
+    cpu->skein = NULL;
+    skein_tlb_reset_mmuidx(cpu, (1 << NB_MMU_MODES) - 1, get_clock_realtime());
+    tcg_flush_jmp_cache(cpu);
 }
 
 /* Ends the recording. The VM stands still, no vCPU holds the token. */
 void skein_finish(enum skein_end end)
 {
     struct skein_session_header *h = skein_vm.session;
-    uint64_t ram_hash = skein_digest_ram();
+    uint64_t ram_hash = skein_vm.lost ? 0 : skein_digest_ram();
 
     skein_vm.active = false;
     skein_epochs_end();
@@ -256,18 +283,16 @@ void skein_finish(enum skein_end end)
 
         h->kernel_icount += skein_icount(c);
         append_end(&c->writer, end, skein_icount(c), skein_digest_slice(c), ram_hash);
-        c->cpu->tcg_cflags &= ~CF_SKEIN;
-        c->cpu->skein = NULL;
+        detach_cpu(c);
     }
     append_end(&skein_vm.device_writer, end, 0, 0, ram_hash);
-    if (skein_vm.console_fd >= 0) {
-        close(skein_vm.console_fd);
-        skein_vm.console_fd = -1;
-    }
     skein_chaos_end();
-    g_free(skein_vm.cpus);
-    skein_vm.cpus = NULL;
-    h->end = end;
+    let_go();
     h->end_ns = get_clock();
+    if (skein_vm.lost) {
+        skein_fail("the collector is gone: the recording ends where the shards were full");
+        return;
+    }
+    h->end = end;
     qatomic_store_release(&h->state, SKEIN_STATE_ENDED);
 }

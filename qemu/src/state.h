@@ -114,6 +114,8 @@ typedef struct SkeinVM {
     size_t session_bytes;
     bool system_scope;
     bool active;
+    bool lost;   /* record: a shard was full and nobody is left to empty it: the log has ended */
+    int peer_fd; /* readable when the process on the other side is gone; -1: cannot be had */
     uint32_t cpu_count;
     uint32_t device_shard;
     SkeinCPU *cpus; /* cpu_count of them */
@@ -208,7 +210,8 @@ void skein_log_bytes(SkeinCPU *c, uint8_t kind, uint8_t flags, uint32_t arg, con
                      size_t fixed_len, const void *bytes, size_t len);
 void skein_log_run_close(SkeinCPU *c);
 void skein_log_slice(SkeinCPU *c, uint32_t edge_shard, uint64_t edge_tick);
-int skein_log_peer_gone(void *opaque); /* skein_shard_writer.on_full */
+int skein_log_full(void *opaque); /* skein_shard_writer.on_full */
+bool skein_peer_gone(void);       /* collector or feeder */
 
 /* Call before anything of the interrupt is done. */
 void skein_log_interrupt(SkeinCPU *c, uint32_t type, uint32_t vector);
@@ -243,6 +246,7 @@ uint64_t skein_digest_page(ram_addr_t at, const void *host); /* 0: all zeros */
 
 /* pages.c */
 void skein_pages_init(void);
+void skein_pages_free(void);
 bool skein_page_shared(const struct SkeinPage *page);
 bool skein_pages_cover(ram_addr_t ram, uint64_t bytes); /* is it guest RAM? */
 void skein_page_mark_dirty(ram_addr_t page);
@@ -287,8 +291,21 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp); /* th
 void skein_finish(enum skein_end end);
 void skein_fail(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 
+/* suitable.c: can it be recorded? Says all that must be changed. */
+bool skein_machine_fits(Error **errp);
+char *skein_machine_type(void); /* what follows -machine in a replay; to be g_free'd */
+char *skein_machine_cpu(void);  /* ... and -cpu */
+
+/* control.c */
+#define TYPE_SKEIN_RECORD "skein-record"
+bool skein_control_busy(void); /* some session is there */
+void skein_control_lost(void); /* from any thread: skein_vm.lost is set, the session must go */
+
 /* control.c: the guest's ports: what the recording shall do; its workload's exit status */
 #define SKEIN_CONTROL_PORT 0x5ce0
 #define SKEIN_EXIT_PORT 0x5ce1
+
+/* exit_port.c */
+void skein_exit_port_add(MemoryRegion *port, Object *owner);
 
 #endif

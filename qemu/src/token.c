@@ -230,7 +230,7 @@ void skein_token_device_acquire(void)
 
     wait_for(device, true, false);
     borrowed_from = qatomic_read(&token.word) == device + 1 ? 0 : qatomic_read(&token.word);
-    if (token.last_shard != device) {
+    if (token.last_shard != device && !skein_vm.lost) {
         p = (struct skein_token_payload){.edge_tick = token.last_tick};
         skein_shard_append(&skein_vm.device_writer, SKEIN_TOKEN, 0, token.last_shard, &p,
                            sizeof(p));

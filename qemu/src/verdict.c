@@ -2,7 +2,7 @@
  * How a replay ends: the same to the end, the same as far as the log goes, or at the first
  * difference.
  */
-#include "accel/tcg/skein/replay.h"
+#include "accel/tcg/skein/replay_debug.h"
 
 #include "qemu/timer.h"
 
@@ -18,6 +18,7 @@ void skein_replay_finish(enum skein_verdict verdict)
     for (uint32_t i = 0; i < skein_vm.cpu_count; i++) {
         s->kernel_icount += skein_icount(&skein_vm.cpus[i]);
     }
+    skein_debug_over(verdict);
     qatomic_store_release(&s->state, SKEIN_STATE_ENDED);
     _exit(verdict == SKEIN_VERDICT_SAME ? 0 : verdict == SKEIN_VERDICT_INCOMPLETE ? 3 : 1);
 }

@@ -58,6 +58,8 @@ static bool qmp_command(struct fake_qemu *q, const char *line, bool *added) {
         json_option(line, "session", q->object.session, sizeof(q->object.session));
         json_option(line, "snapshot", q->object.snapshot, sizeof(q->object.snapshot));
         json_option(line, "console", q->object.console, sizeof(q->object.console));
+        json_option(line, "checkpoints", q->object.checkpoints, sizeof(q->object.checkpoints));
+        json_number(line, "epoch-ms", q->object.epoch_ms, sizeof(q->object.epoch_ms));
         json_number(line, "chaos", q->object.chaos, sizeof(q->object.chaos));
         q->has_recorder = true;
         *added = true;
@@ -88,6 +90,8 @@ static void take_object(struct fake_qemu *q, const char *value) {
     fake_option(value, "console", q->object.console, sizeof(q->object.console));
     fake_option(value, "start", q->object.start, sizeof(q->object.start));
     fake_option(value, "chaos", q->object.chaos, sizeof(q->object.chaos));
+    fake_option(value, "checkpoints", q->object.checkpoints, sizeof(q->object.checkpoints));
+    fake_option(value, "epoch-ms", q->object.epoch_ms, sizeof(q->object.epoch_ms));
     fake_option(value, "until", q->object.until, sizeof(q->object.until));
 }
 
