@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 
+import cases_bisect
 import cases_checkpoints
 import cases_random
 import cases_verify
@@ -87,6 +88,7 @@ cases_chaos.add_cases(case)
 cases_sym.add_cases(case)
 cases_sess.add_cases(case)
 cases_gdb.add_cases(case)
+cases_bisect.add_cases(case)
 
 
 @case("workload-disk")
