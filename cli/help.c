@@ -84,7 +84,8 @@ static const char verify[] =
 static const char bisect[] =
     "skein bisect [OPTIONS] DIR\n"
     "\n"
-    "Goes from a replay that differs to the first instruction that does, and shows both sides: from\n"
+    "Goes from a replay that differs to the first instruction that does, and shows both sides: "
+    "from\n"
     "the last digest that was right, single changes of the log are tried until those that follow "
     "are\n"
     "right. 0: the same; 1: found; 3: only where the digests are right and wrong is known.\n"
@@ -211,22 +212,10 @@ static const struct {
     const char *verb;
     const char *text;
 } texts[] = {
-    {"doctor", doctor},
-    {"record", record},
-    {"replay", replay},
-    {"verify", verify},
-    {"bisect", bisect},
-    {"info", info},
-    {"stats", stats},
-    {"ls", ls},
-    {"cat", cat},
-    {"diff", diff},
-    {"export", export},
-    {"timeline", timeline},
-    {"symbols", symbols},
-    {"collect", collect},
-    {"recover", recover},
-    {"completion", completion},
+    {"doctor", doctor},   {"record", record},   {"replay", replay},   {"verify", verify},
+    {"bisect", bisect},   {"info", info},       {"stats", stats},     {"ls", ls},
+    {"cat", cat},         {"diff", diff},       {"export", export},   {"timeline", timeline},
+    {"symbols", symbols}, {"collect", collect}, {"recover", recover}, {"completion", completion},
 };
 
 const char *skein_help_find(const char *verb) {
