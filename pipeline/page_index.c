@@ -57,20 +57,21 @@ bool skein_page_index_find(const struct skein_page_index *index, struct skein_pa
 }
 
 static int grow(struct skein_page_index *index) {
-    struct skein_page_index bigger = {.slots = index->slots != 0 ? 2 * index->slots : 1024};
+    struct skein_page_slot *old = index->table;
+    const size_t slots = index->slots, more = slots != 0 ? 2 * slots : 1024;
+    struct skein_page_slot *table = calloc(more, sizeof(*table));
 
-    bigger.table = calloc(bigger.slots, sizeof(*bigger.table));
-    if (bigger.table == NULL) {
+    if (table == NULL) {
         return -ENOMEM;
     }
-    for (size_t i = 0; i < index->slots; i++) {
-        if (index->table[i].content_plus_1 != 0) {
-            *place(&bigger, index->table[i].hash) = index->table[i];
+    index->table = table;
+    index->slots = more;
+    for (size_t i = 0; i < slots; i++) {
+        if (old[i].content_plus_1 != 0) {
+            *place(index, old[i].hash) = old[i];
         }
     }
-    bigger.count = index->count;
-    free(index->table);
-    *index = bigger;
+    free(old);
     return 0;
 }
 
