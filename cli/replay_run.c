@@ -130,10 +130,9 @@ static int open_stage(struct replay_run *r, struct skein_error *err) {
 }
 
 static int prepare_gdb(struct replay_run *r, struct skein_error *err) {
-    char script[300];
-    snprintf(script, sizeof(script), "%s.gdb", r->stage.snapshot);
     int ret = skein_gdb_listen(&r->gdb, r->opts->gdb_port, err);
-    return ret != 0 ? ret : skein_gdb_write_script(&r->gdb, script, err);
+    return ret != 0 ? ret
+                    : skein_gdb_write_script(&r->gdb, r->stage.snapshot, r->opts->vmlinux, err);
 }
 
 static int prepare(struct replay_run *r, struct skein_error *err) {

@@ -94,9 +94,9 @@ static void text_numbers(FILE *out, const struct skein_manifest *m) {
             mega(m->snapshot.size_bytes), mega(m->snapshot_raw_bytes));
     fprintf(out,
             "  %-10s %.2f s; waits: token %" PRIu64 " (%.3f s), back-pressure %" PRIu64
-            " (%.3f s)\n",
+            " (%.3f s), checkpoints %.3f s\n",
             "time", seconds(m->duration_ns), m->token_waits, seconds(m->token_wait_ns),
-            m->ring_waits, seconds(m->ring_wait_ns));
+            m->ring_waits, seconds(m->ring_wait_ns), seconds(m->checkpoint_ns));
 }
 
 void skein_report_text(FILE *out, const char *dir, const struct skein_manifest *m) {
@@ -183,6 +183,7 @@ void skein_report_json(struct skein_json *j, const char *dir, const struct skein
     skein_json_f64(j, "duration_s", seconds(m->duration_ns));
     skein_json_u64(j, "token_waits", m->token_waits);
     skein_json_f64(j, "token_wait_s", seconds(m->token_wait_ns));
+    skein_json_f64(j, "checkpoint_s", seconds(m->checkpoint_ns));
     skein_json_u64(j, "ring_waits", m->ring_waits);
     skein_json_f64(j, "ring_wait_s", seconds(m->ring_wait_ns));
 }

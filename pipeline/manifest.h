@@ -62,7 +62,8 @@ struct skein_manifest {
     uint64_t kernel_icount;
     uint64_t token_waits;
     uint64_t token_wait_ns;
-    uint64_t ring_waits; /* back-pressure */
+    uint64_t checkpoint_ns; /* the VM stood still for checkpoints */
+    uint64_t ring_waits;    /* back-pressure */
     uint64_t ring_wait_ns;
     bool loss; /* it was recovered, and events are missing: end_reason says which */
     struct skein_stats stats;
