@@ -2,8 +2,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,11 +33,39 @@ void skein_gdb_args(const struct skein_gdb *g, struct skein_argv *a) {
     skein_argv_push(a, "chardev:skein-gdb");
 }
 
-int skein_gdb_write_script(struct skein_gdb *g, const char *path, struct skein_error *err) {
-    FILE *f = fopen(path, "we");
+static int check_vmlinux(const char *path, char full[PATH_MAX], struct skein_error *err) {
+    if (realpath(path, full) == NULL || access(full, R_OK) != 0)
+        return skein_error_sys(err, -errno, "cannot read %s", path);
+    if (strpbrk(full, " \t\n") != NULL)
+        return skein_error_set(err, -EINVAL, "%s: gdb takes no path with spaces", path);
+    return 0;
+}
+
+/* The kernel may not be there yet where a recording begins: the command can be given again. */
+static void write_symbols(FILE *f, const struct skein_gdb *g, const char *vmlinux) {
+    fprintf(f, "define skein-symbols\n");
+    if (vmlinux != NULL)
+        fprintf(f, "monitor skein vmlinux %s %s\nsource %s\n", vmlinux, g->symbols, g->symbols);
+    else
+        fprintf(f, "monitor skein symbols %s\nsymbol-file %s\n", g->symbols, g->symbols);
+    fprintf(f, "end\n"
+               "document skein-symbols\n"
+               "The symbols of the guest's kernel and modules, as they are now.\n"
+               "end\n"
+               "skein-symbols\n");
+}
+
+int skein_gdb_write_script(struct skein_gdb *g, const char *base, const char *vmlinux,
+                           struct skein_error *err) {
+    char full[PATH_MAX];
+    int ret = vmlinux != NULL ? check_vmlinux(vmlinux, full, err) : 0;
+    if (ret != 0)
+        return ret;
+    snprintf(g->script, sizeof(g->script), "%s.gdb", base);
+    snprintf(g->symbols, sizeof(g->symbols), "%s.symbols", base);
+    FILE *f = fopen(g->script, "we");
     if (f == NULL)
-        return skein_error_sys(err, -errno, "cannot write %s", path);
-    snprintf(g->script, sizeof(g->script), "%s", path);
+        return skein_error_sys(err, -errno, "cannot write %s", g->script);
     fprintf(f,
             "set architecture i386:x86-64\n"
             "set tcp auto-retry off\n"
@@ -47,8 +78,9 @@ int skein_gdb_write_script(struct skein_gdb *g, const char *path, struct skein_e
             "end\n"
             "target remote 127.0.0.1:%u\n",
             g->port);
+    write_symbols(f, g, vmlinux != NULL ? full : NULL);
     if (ferror(f) | fclose(f))
-        return skein_error_sys(err, -errno, "cannot write %s", path);
+        return skein_error_sys(err, -errno, "cannot write %s", g->script);
     return 0;
 }
 
@@ -62,4 +94,6 @@ void skein_gdb_close(struct skein_gdb *g) {
     g->fd = -1;
     if (g->script[0] != '\0')
         unlink(g->script);
+    if (g->symbols[0] != '\0')
+        unlink(g->symbols);
 }

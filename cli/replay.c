@@ -40,6 +40,8 @@ static int own_option(struct skein_replay_cmd *c, struct own *own, int found, ch
         own->log = optarg;
     else if (found == 'f')
         own->from = optarg;
+    else if (found == 'V')
+        c->run.vmlinux = optarg;
     else if (found == 'e' && !skein_parse_seconds(optarg, &c->run.epoch_ms))
         return skein_fail(SKEIN_EXIT_USAGE, "replay: --epoch %s: it must be seconds, like 2 or 0.5",
                           optarg);
@@ -52,15 +54,11 @@ static int own_option(struct skein_replay_cmd *c, struct own *own, int found, ch
 
 static int parse(struct skein_replay_cmd *c, struct own *own, int argc, char **argv) {
     static const struct option options[] = {
-        {"gdb", optional_argument, NULL, 'g'},
-        {"log", required_argument, NULL, 'l'},
-        {"from", required_argument, NULL, 'f'},
-        {"epoch", required_argument, NULL, 'e'},
-        {"qemu", required_argument, NULL, 'Q'},
-        {"json", optional_argument, NULL, 'j'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"verbose", no_argument, NULL, 'v'},
-        {NULL, 0, NULL, 0},
+        {"gdb", optional_argument, NULL, 'g'},     {"log", required_argument, NULL, 'l'},
+        {"from", required_argument, NULL, 'f'},    {"epoch", required_argument, NULL, 'e'},
+        {"qemu", required_argument, NULL, 'Q'},    {"json", optional_argument, NULL, 'j'},
+        {"quiet", no_argument, NULL, 'q'},         {"verbose", no_argument, NULL, 'v'},
+        {"vmlinux", required_argument, NULL, 'V'}, {NULL, 0, NULL, 0},
     };
     opterr = 0;
     for (int found; (found = getopt_long(argc, argv, ":q", options, NULL)) != -1;) {
@@ -70,6 +68,10 @@ static int parse(struct skein_replay_cmd *c, struct own *own, int argc, char **a
     }
     if (c->run.gdb && c->run.epoch_ms != 0)
         return skein_fail(SKEIN_EXIT_USAGE, "replay: --epoch is not for a replay under gdb");
+    if (c->run.vmlinux != NULL && !c->run.gdb)
+        return skein_fail(SKEIN_EXIT_USAGE, "replay: --vmlinux is for --gdb");
+    if (c->run.gdb && own->log != NULL)
+        return skein_fail(SKEIN_EXIT_USAGE, "replay: --gdb or --log, not both");
     if (optind >= argc)
         return skein_fail(SKEIN_EXIT_USAGE, "replay: which recording?");
     if (optind + 1 != argc)

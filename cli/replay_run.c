@@ -130,10 +130,9 @@ static int open_stage(struct replay_run *r, struct skein_error *err) {
 }
 
 static int prepare_gdb(struct replay_run *r, struct skein_error *err) {
-    char script[300];
-    snprintf(script, sizeof(script), "%s.gdb", r->stage.snapshot);
     int ret = skein_gdb_listen(&r->gdb, r->opts->gdb_port, err);
-    return ret != 0 ? ret : skein_gdb_write_script(&r->gdb, script, err);
+    return ret != 0 ? ret
+                    : skein_gdb_write_script(&r->gdb, r->stage.snapshot, r->opts->vmlinux, err);
 }
 
 static int prepare(struct replay_run *r, struct skein_error *err) {
@@ -272,8 +271,9 @@ static void judge_silence(struct replay_run *r) {
         set_outcome(r, SKEIN_OUTCOME_UNREADABLE, h->message);
         return;
     }
-    r->result->outcome =
-        state == SKEIN_STATE_NEW ? SKEIN_OUTCOME_UNREADABLE : SKEIN_OUTCOME_CRASHED;
+    r->result->outcome = state == SKEIN_STATE_NEW && !skein_child_killed(&r->child)
+                             ? SKEIN_OUTCOME_UNREADABLE
+                             : SKEIN_OUTCOME_CRASHED;
     skein_error_set(&r->result->error, 0, "QEMU ended without a verdict (%s)%s%s", how,
                     words[0] != '\0' ? ": " : "", words);
 }

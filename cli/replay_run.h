@@ -24,6 +24,7 @@ struct skein_replay_opts {
     const char *qemu_options; /* more of the replay object's properties, with a comma in front */
     bool gdb;                 /* gdb runs it */
     uint32_t gdb_port;        /* 0: any */
+    const char *vmlinux;      /* for gdb; NULL: none */
 };
 
 enum skein_outcome {

@@ -11,7 +11,7 @@
     "skein where\n"                                                                                \
     "skein goto slice N | tick VCPU:N | icount N | icount VCPU:N\n"                                \
     "skein symbols FILE\n"                                                                         \
-    "skein vmlinux FILE\n"
+    "skein vmlinux VMLINUX FILE\n"
 
 struct command {
     char **words;
@@ -123,24 +123,28 @@ static void go(void *opaque)
                            skein_debug_current()->id, skein_debug_current()->id + 1);
 }
 
+/* What gdb has to be told to take its symbols from that file. */
+static void vmlinux(struct command *c)
+{
+    g_autofree char *text = NULL;
+    char message[512] = "";
+    uint64_t offset;
+
+    if (skein_symbols_vmlinux(c->words[1], &offset, message, sizeof(message))) {
+        text = g_strdup_printf("symbol-file %s -o %#" PRIx64 "\n", c->words[1], offset);
+        if (!g_file_set_contents(c->words[2], text, -1, NULL)) {
+            snprintf(message, sizeof(message), "cannot write %s", c->words[2]);
+        }
+    }
+    g_string_append_printf(c->answer, "%s\n", message);
+}
+
 static void symbols(struct command *c)
 {
     char message[512] = "";
 
     skein_symbols_write(c->words[1], message, sizeof(message));
     g_string_append_printf(c->answer, "%s\n", message);
-}
-
-static void vmlinux(struct command *c)
-{
-    char message[512] = "";
-    uint64_t offset;
-
-    if (skein_symbols_vmlinux(c->words[1], &offset, message, sizeof(message))) {
-        g_string_append_printf(c->answer, "symbol-file -o %#" PRIx64 " %s\n", offset, c->words[1]);
-    } else {
-        g_string_append_printf(c->answer, "%s\n", message);
-    }
 }
 
 char *skein_debug_command(const char *line)
@@ -165,7 +169,7 @@ char *skein_debug_command(const char *line)
         where(&c);
     } else if (c.count == 2 && !strcmp(words[0], "symbols")) {
         symbols(&c);
-    } else if (c.count == 2 && !strcmp(words[0], "vmlinux")) {
+    } else if (c.count == 3 && !strcmp(words[0], "vmlinux")) {
         vmlinux(&c);
     } else if (c.count > 0 && !strcmp(words[0], "goto")) {
         skein_debug_call(go, &c);

@@ -6,6 +6,7 @@
 #include "accel/tcg/skein/replay_debug.h"
 
 #include "qemu/timer.h"
+#include "tcg/tcg.h"
 
 #define EVERY_NS (300 * 1000 * 1000ll)
 #define MEMORY_BYTES (1ull << 30)
@@ -161,6 +162,24 @@ static void approach(const struct skein_goal *g)
     skein_marks_return(mark_at(i));
 }
 
+/*
+ * An event is consumed within a block of instructions, which was left at its end: it begins here at
+ * the earliest.
+ */
+static enum skein_halt to_the_tick(const struct skein_goal *g)
+{
+    uint64_t position = skein_replay_icount(), first = skein_marks_first()->position;
+    struct skein_goal one = {.kind = SKEIN_GOAL_POSITION};
+    enum skein_halt halt = SKEIN_HALT_GOAL;
+
+    one.n = position > first + TCG_MAX_INSNS ? position - TCG_MAX_INSNS : first;
+    approach(&one);
+    for (; halt == SKEIN_HALT_GOAL && g->c->tick < g->n; one.n++) {
+        halt = skein_debug_forward(&one, SKEIN_POINTS_OFF, false);
+    }
+    return halt;
+}
+
 enum skein_halt skein_debug_goto(const struct skein_goal *goal)
 {
     uint64_t now;
@@ -178,5 +197,6 @@ enum skein_halt skein_debug_goto(const struct skein_goal *goal)
         }
         skein_marks_take();
     }
-    return skein_debug_forward(goal, SKEIN_POINTS_OFF, false);
+    halt = skein_debug_forward(goal, SKEIN_POINTS_OFF, false);
+    return halt == SKEIN_HALT_GOAL && goal->kind == SKEIN_GOAL_TICK ? to_the_tick(goal) : halt;
 }

@@ -88,6 +88,15 @@ void skein_debug_observe(void)
     skein_observe(&observer);
 }
 
+void skein_debug_consumed(SkeinCPU *c)
+{
+    const struct skein_goal *g = &run.goal;
+
+    if (g->kind == SKEIN_GOAL_TICK && g->c == c && c->tick >= g->n) {
+        skein_debug_leave(c);
+    }
+}
+
 void skein_debug_leave(SkeinCPU *c)
 {
     c->limit -= c->cpu->skein_left;

@@ -76,6 +76,8 @@ enum skein_halt skein_debug_forward(const struct skein_goal *goal, enum skein_po
 SkeinCPU *skein_debug_current(void);
 /* SKEIN_VERDICT_NONE: the log goes on. */
 enum skein_verdict skein_debug_verdict(void);
+/* The vCPU has consumed an event. */
+void skein_debug_consumed(SkeinCPU *c);
 /* The vCPU is in its execution loop: it leaves at its next gate. Any vCPU's thread. */
 void skein_debug_leave(SkeinCPU *c);
 /* The log is over here, or differs. Returns when nobody debugs. */

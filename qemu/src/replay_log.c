@@ -2,7 +2,7 @@
  * The log as the replayer reads it: one sequence of events per vCPU, published by the feeder a few
  * megabytes ahead.
  */
-#include "accel/tcg/skein/replay.h"
+#include "accel/tcg/skein/replay_debug.h"
 
 #include "pipeline/shard_layout.h"
 
@@ -82,6 +82,7 @@ void skein_replay_consume(SkeinCPU *c)
     skein_child_consumed(c);
     skein_digest_input(c, r->kind, r->arg, r + 1, r->size_bytes - sizeof(*r), NULL, 0);
     skein_until_consumed(c, c->id, c->tick);
+    skein_debug_consumed(c);
 }
 
 static void go_on_at(struct skein_shard_reader *r, uint64_t *cursor, uint64_t from)
