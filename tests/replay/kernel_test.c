@@ -183,6 +183,18 @@ Test(kernel, is_told_from_one_before) {
     fake_kernel_free(f);
 }
 
+/* A copy of it in front, whose page tables lead to the one that runs. */
+Test(kernel, is_told_from_a_copy) {
+    struct fake_kernel *f = fake_kernel_make(&(struct fake_options){.physical = 6u << 20});
+    struct skein_kernel k;
+    memcpy(fake_kernel_at(f, 0) - (4u << 20), fake_kernel_at(f, 0), 4u << 20);
+    cr_assert_eq(fake_kernel_find(f, &k, NULL), 0);
+    compare(f, &k);
+    cr_assert_eq(k.page_tables.root, f->options.physical + FAKE_TOP_TABLE);
+    skein_kernel_free(&k);
+    fake_kernel_free(f);
+}
+
 /* No byte of the tables can change without being noticed, or without being only a name's. */
 Test(kernel, damaged_tables_are_none_or_decode_otherwise) {
     struct fake_kernel *f = fake_kernel_make(&(struct fake_options){.fillers = 300});
