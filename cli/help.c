@@ -196,21 +196,11 @@ static const struct {
     const char *verb;
     const char *text;
 } texts[] = {
-    {"doctor", doctor},
-    {"record", record},
-    {"replay", replay},
-    {"verify", verify},
-    {"info", info},
-    {"stats", stats},
-    {"ls", ls},
-    {"cat", cat},
-    {"diff", diff},
-    {"export", export},
-    {"timeline", timeline},
-    {"symbols", symbols},
-    {"collect", collect},
-    {"recover", recover},
-    {"completion", completion},
+    {"doctor", doctor},   {"record", record},     {"replay", replay},
+    {"verify", verify},   {"info", info},         {"stats", stats},
+    {"ls", ls},           {"cat", cat},           {"diff", diff},
+    {"export", export},   {"timeline", timeline}, {"symbols", symbols},
+    {"collect", collect}, {"recover", recover},   {"completion", completion},
 };
 
 const char *skein_help_find(const char *verb) {
