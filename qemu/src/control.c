@@ -1,9 +1,4 @@
-/*
- * Who starts and ends a session: the objects skein-record and skein-replay, made on QEMU's command
- * line, by object-add or by rr_record in its monitor; the guest's control port; the machine's
- * shutdown and reset; the death of the process on the other side. What starting and ending do is in
- * session.c.
- */
+/* Who starts and ends a session: its object, the guest's port, the machine's shutdown and reset. */
 #include "accel/tcg/skein/replay_debug.h"
 
 #include "exec/address-spaces.h"
