@@ -1,9 +1,4 @@
-/*
- * Who starts and ends a session: the objects skein-record and skein-replay, made on QEMU's command
- * line, by object-add or by rr_record in its monitor; the guest's control port; the machine's
- * shutdown and reset; the death of the process on the other side. What starting and ending do is in
- * session.c.
- */
+/* Who starts and ends a session: its object, the guest's port, the machine's shutdown and reset. */
 #include "accel/tcg/skein/replay_debug.h"
 
 #include "exec/address-spaces.h"
@@ -181,24 +176,11 @@ static ResettableState *reset_state(Object *obj)
     return &SKEIN(obj)->reset_state;
 }
 
-static void watch_peer(IOHandler *gone)
+void skein_control_end(void)
 {
-    if (skein_vm.peer_fd >= 0) {
-        qemu_set_fd_handler(skein_vm.peer_fd, gone, NULL, NULL);
-    }
-}
-
-/* Nobody reads the shards any more: the VM goes on without being recorded. */
-static void give_up(void *only_if)
-{
-    if (the_session && (!only_if || *(const bool *)only_if)) {
+    if (the_session) {
         object_unparent(OBJECT(the_session));
     }
-}
-
-void skein_control_lost(void)
-{
-    aio_bh_schedule_oneshot(qemu_get_aio_context(), give_up, &skein_vm.lost);
 }
 
 bool skein_control_busy(void)
@@ -274,7 +256,7 @@ static bool prepare(SkeinSession *s, bool at_once, Error **errp)
     if (!skein_replaying) {
         qemu_register_resettable(OBJECT(s));
         s->resettable = true;
-        watch_peer(give_up);
+        skein_peer_watch(true);
         add_ports(s);
     }
     if (by_guest(s->options.start)) {
@@ -350,7 +332,7 @@ static void unparent(Object *obj)
         stop_and_finish(SKEIN_END_STOPPED, true);
         if (s->resettable) {
             qemu_unregister_resettable(OBJECT(s));
-            watch_peer(NULL);
+            skein_peer_watch(false);
         }
         if (s->machine_done.notify) {
             qemu_remove_machine_init_done_notifier(&s->machine_done);

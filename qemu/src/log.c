@@ -33,7 +33,7 @@ int skein_log_full(void *opaque)
     }
     if (!skein_vm.lost) {
         skein_vm.lost = true;
-        skein_control_lost();
+        skein_peer_lost();
     }
     return -EPIPE;
 }

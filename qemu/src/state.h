@@ -299,7 +299,11 @@ char *skein_machine_cpu(void);  /* ... and -cpu */
 /* control.c */
 #define TYPE_SKEIN_RECORD "skein-record"
 bool skein_control_busy(void); /* some session is there */
-void skein_control_lost(void); /* from any thread: skein_vm.lost is set, the session must go */
+void skein_control_end(void);  /* of the session that there is, if any */
+
+/* peer.c */
+void skein_peer_watch(bool on);
+void skein_peer_lost(void); /* from any thread: skein_vm.lost is set, the session must go */
 
 /* control.c: the guest's ports: what the recording shall do; its workload's exit status */
 #define SKEIN_CONTROL_PORT 0x5ce0
