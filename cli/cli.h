@@ -27,6 +27,7 @@ enum skein_exit {
 int skein_cmd_record(int argc, char **argv);
 int skein_cmd_replay(int argc, char **argv);
 int skein_cmd_verify(int argc, char **argv);
+int skein_cmd_bisect(int argc, char **argv);
 int skein_cmd_info(int argc, char **argv);
 int skein_cmd_stats(int argc, char **argv);
 int skein_cmd_cat(int argc, char **argv);
@@ -36,6 +37,7 @@ int skein_cmd_collect(int argc, char **argv);
 int skein_cmd_recover(int argc, char **argv);
 int skein_cmd_export(int argc, char **argv);
 int skein_cmd_timeline(int argc, char **argv);
+int skein_cmd_symbols(int argc, char **argv);
 int skein_cmd_doctor(int argc, char **argv);
 int skein_cmd_completion(int argc, char **argv);
 

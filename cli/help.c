@@ -39,6 +39,7 @@ static const char record[] =
     "                      byte 2 on that port (exit)\n"
     "      --durability none|segment|block\n"
     "                      what is forced to the disk, and when (segment)\n"
+    "      --epoch SECONDS a checkpoint so often, from which a replay can begin: 2, 0.5\n"
     "      --timeout SECONDS\n"
     "                      end the recording after that long\n"
     "      --huge-pages    the shards in huge pages, where the system offers them\n"
@@ -54,6 +55,10 @@ static const char replay[] =
     "\n"
     "Runs the recording again, comparing all the way; shows console, progress and summary.\n"
     "\n"
+    "      --from N|icount=N|slice=N\n"
+    "                      begins at checkpoint N, or at the last one before a position\n"
+    "      --epoch SECONDS adds checkpoints, one so often, from where it begins; there must be\n"
+    "                      none behind that\n"
     "      --gdb[=PORT]    waits for gdb, which goes through it in both directions, on that port "
     "of\n"
     "                      127.0.0.1 (a free one); says what to type\n"
@@ -138,6 +143,18 @@ static const char export[] =
     "\n"
     "      --perfetto FILE a trace for ui.perfetto.dev\n" TIME_OPTIONS JSON_OPTION;
 
+static const char symbols[] =
+    "skein symbols [OPTIONS] DIR\n"
+    "\n"
+    "Shows which kernel was running in the guest and where it lay, and writes its symbols for "
+    "gdb.\n"
+    "\n"
+    "  -o, --output FILE   writes an ELF file with the symbols of the kernel and its modules, and "
+    "how\n"
+    "                      to unwind its stack: for gdb's symbol-file\n"
+    "      --checkpoint N  as it was at that checkpoint, not where the recording begins\n"
+    "      --vmlinux FILE  says whether this is its file, and how gdb is to load it\n" JSON_OPTION;
+
 static const char timeline[] =
     "skein timeline -o FILE.html [OPTIONS] DIR\n"
     "\n"
@@ -191,6 +208,7 @@ static const struct {
     {"diff", diff},
     {"export", export},
     {"timeline", timeline},
+    {"symbols", symbols},
     {"collect", collect},
     {"recover", recover},
     {"completion", completion},

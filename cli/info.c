@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cli/checkpoint_print.h"
 #include "cli/cli.h"
 #include "cli/json_option.h"
 #include "cli/report.h"
@@ -36,7 +37,8 @@ static void json_segments(struct skein_json *j, const struct skein_recording *re
 }
 
 static bool write_json(const struct skein_json_opt *opt, const char *dir,
-                       const struct skein_recording *rec) {
+                       const struct skein_recording *rec,
+                       const struct skein_checkpoint_list *checkpoints) {
     FILE *out = skein_json_begin(opt);
     if (out == NULL)
         return false;
@@ -44,22 +46,28 @@ static bool write_json(const struct skein_json_opt *opt, const char *dir,
     skein_json_open(&j, NULL, '{');
     skein_report_json(&j, dir, skein_recording_manifest(rec));
     json_segments(&j, rec);
+    skein_checkpoint_print_json(&j, checkpoints);
     skein_json_close(&j, '}');
     return skein_json_end(out);
 }
 
 static int info(const char *dir, const struct skein_json_opt *json) {
     struct skein_recording *rec = NULL;
+    struct skein_checkpoint_list checkpoints;
     struct skein_error err;
     if (skein_recording_open(dir, SKEIN_READ_STRICT, &rec, &err) != 0)
         return skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
     int code = SKEIN_EXIT_OK;
+    if (skein_checkpoint_list_read(rec, &checkpoints, &err) != 0)
+        code = skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
     if (!json->on) {
         skein_report_text(stdout, dir, skein_recording_manifest(rec));
         text_segments(rec);
-    } else if (!write_json(json, dir, rec)) {
+        skein_checkpoint_print_text(stdout, &checkpoints);
+    } else if (!write_json(json, dir, rec, &checkpoints)) {
         code = skein_fail(SKEIN_EXIT_USAGE, "cannot write the JSON");
     }
+    skein_checkpoint_list_free(&checkpoints);
     skein_recording_close(rec);
     return code;
 }

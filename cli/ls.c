@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/json_option.h"
 #include "cli/report.h"
+#include "pipeline/checkpoint.h"
 #include "pipeline/frame.h"
 #include "pipeline/recording.h"
 #include "pipeline/session_map.h"
@@ -24,6 +25,7 @@ struct row {
     char problem[512]; /* one line; "": none */
     struct skein_manifest manifest;
     uint64_t events;
+    uint64_t checkpoints; /* that can be used */
     uint64_t size_bytes;
 };
 
@@ -54,9 +56,10 @@ static uint64_t folder_bytes(const char *dir) {
 }
 
 static uint64_t recording_bytes(const char *dir) {
-    char segments[PATH_MAX];
+    char segments[PATH_MAX], checkpoints[PATH_MAX];
     snprintf(segments, sizeof(segments), "%s/segments", dir);
-    return folder_bytes(dir) + folder_bytes(segments);
+    snprintf(checkpoints, sizeof(checkpoints), "%s/" SKEIN_CHECKPOINTS_NAME, dir);
+    return folder_bytes(dir) + folder_bytes(segments) + folder_bytes(checkpoints);
 }
 
 static void row_json(struct skein_json *j, const struct row *r) {
@@ -75,6 +78,7 @@ static void row_json(struct skein_json *j, const struct row *r) {
         skein_json_u64(j, "vcpus", m->vcpu_count);
         skein_json_string(j, "scope", skein_scope_name(m->scope));
         skein_json_u64(j, "events", r->events);
+        skein_json_u64(j, "checkpoints", r->checkpoints);
     }
     skein_json_u64(j, "bytes", r->size_bytes);
     skein_json_close(j, '}');
@@ -92,13 +96,13 @@ static void row_text(struct ls *l, const struct row *r) {
     time_t created = (time_t)(m->created_unix_ns / 1000000000u);
     struct tm tm;
     if (l->rows == 0)
-        fprintf(l->out, "%-10s %-19s %10s %5s %-6s %12s %9s  %s\n", "state", "date (UTC)",
-                "seconds", "vCPUs", "scope", "events", "MB", "recording");
+        fprintf(l->out, "%-10s %-19s %10s %5s %-6s %12s %11s %9s  %s\n", "state", "date (UTC)",
+                "seconds", "vCPUs", "scope", "events", "checkpoints", "MB", "recording");
     if (m->vcpu_count > 0 && gmtime_r(&created, &tm) != NULL)
         strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-    fprintf(l->out, "%-10s %-19s %10.2f %5" PRIu32 " %-6s %12" PRIu64 " %9.1f  ", r->state, when,
-            (double)m->duration_ns / 1e9, m->vcpu_count,
-            m->vcpu_count > 0 ? skein_scope_name(m->scope) : "-", r->events,
+    fprintf(l->out, "%-10s %-19s %10.2f %5" PRIu32 " %-6s %12" PRIu64 " %11" PRIu64 " %9.1f  ",
+            r->state, when, (double)m->duration_ns / 1e9, m->vcpu_count,
+            m->vcpu_count > 0 ? skein_scope_name(m->scope) : "-", r->events, r->checkpoints,
             (double)r->size_bytes / 1e6);
     put_line(l->out, r->dir);
     if (r->problem[0] != '\0') {
@@ -133,6 +137,17 @@ static bool has_segments(const char *dir) {
     return found;
 }
 
+static uint64_t usable_checkpoints(const struct skein_recording *rec) {
+    struct skein_checkpoint_list list;
+    uint64_t good = 0;
+    if (skein_checkpoint_list_read(rec, &list, NULL) != 0)
+        return 0;
+    while (good < list.count && list.items[good].ok)
+        good++;
+    skein_checkpoint_list_free(&list);
+    return good;
+}
+
 /* Reads the manifest and all headers. */
 static void look(const char *dir, struct row *r, struct skein_error *err) {
     struct skein_recording *rec = NULL;
@@ -144,6 +159,7 @@ static void look(const char *dir, struct row *r, struct skein_error *err) {
     if (rec != NULL) {
         r->manifest = *skein_recording_manifest(rec);
         r->events = skein_recording_events(rec);
+        r->checkpoints = usable_checkpoints(rec);
     }
     if (rc != 0) {
         r->state = rc == -EPROTO ? "foreign" : rc == -EACCES ? "unreadable" : "damaged";

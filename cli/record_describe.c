@@ -29,6 +29,7 @@ int skein_record_describe(const struct skein_record_opts *o, const char *qemu,
     m->vcpu_count = o->machine.vcpus;
     m->memory_bytes = o->machine.memory_bytes;
     m->scope = o->scope;
+    m->chaos = o->chaos;
     snprintf(m->cmdline, sizeof(m->cmdline), "%s", o->guest.append ? o->guest.append : "");
     snprintf(m->start, sizeof(m->start), "%s", o->start.word);
     snprintf(m->stop, sizeof(m->stop), "%s", o->stop.word);

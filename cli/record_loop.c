@@ -98,6 +98,11 @@ static bool wants_stop(const struct skein_record_loop *l, const struct progress_
     return l->opts->stop.when == SKEIN_WHEN_CONSOLE && has_started(l, r) && !r->stop_asked;
 }
 
+static bool is_recording(const struct skein_record_loop *l) {
+    enum skein_session_state state = skein_session_state(l->stage->session);
+    return state == SKEIN_STATE_RUNNING || state == SKEIN_STATE_ENDED;
+}
+
 static void watch_for_texts(struct skein_record_loop *l, struct progress_of_run *r,
                             const char *bytes, size_t len) {
     size_t used = 0;
@@ -105,7 +110,7 @@ static void watch_for_texts(struct skein_record_loop *l, struct progress_of_run 
         r->start_asked = true;
         skein_qmp_send(&l->vm->qmp, "%s", l->add_object);
     }
-    if (has_started(l, r))
+    if (is_recording(l)) /* else it was before the recording began, and is not in it */
         skein_until_watch_console(&l->watch, bytes + used, len - used);
     if (wants_stop(l, r) && skein_textmatch_feed(&r->stop, bytes + used, len - used, &used))
         ask_for_the_end(l, r);

@@ -205,9 +205,11 @@ static void fill_end(struct record_run *r, const struct skein_collector_status *
     m->end = ended ? h->end : 0;
     m->duration_ns = (ended ? h->end_ns : skein_now_ns()) - h->start_ns;
     m->kernel_icount = h->kernel_icount;
+    m->exit_report = h->exit_reported != 0 ? h->exit_status + 1 : 0;
     fill_tsc(r);
     m->token_waits = h->token_waits;
     m->token_wait_ns = h->token_wait_ns;
+    m->checkpoint_ns = h->checkpoint_ns;
     m->ring_waits = status->ring_waits;
     m->ring_wait_ns = status->ring_wait_ns;
     m->stats = status->stats;
@@ -217,6 +219,12 @@ static void fill_end(struct record_run *r, const struct skein_collector_status *
         explain_end(r, status);
 }
 
+static void stop_packing(struct record_run *r) {
+    if (r->packing)
+        pthread_join(r->packer, NULL);
+    skein_checkpoint_taker_stop(&r->taker);
+}
+
 /* QEMU has ended: collects what is left and says what there is. */
 static int finish(struct record_run *r, struct skein_error *err) {
     if (skein_session_state(r->stage.session) == SKEIN_STATE_ENDED)
@@ -224,9 +232,7 @@ static int finish(struct record_run *r, struct skein_error *err) {
     skein_collector_stop(r->collector);
     if (!r->packing)
         start_packing(r);
-    if (r->packing)
-        pthread_join(r->packer, NULL);
-    skein_checkpoint_taker_stop(&r->taker);
+    stop_packing(r);
     struct skein_collector_status *status = calloc(1, sizeof(*status));
     if (status == NULL)
         return skein_error_set(err, -ENOMEM, "out of memory");
@@ -315,6 +321,7 @@ static int run(struct record_run *r, struct skein_error *err) {
     }
     if (is_unwanted(r)) {
         skein_collector_stop(r->collector);
+        stop_packing(r);
         skein_record_dir_remove(r->dir, r->made_dir);
         return SKEIN_EXIT_OK;
     }

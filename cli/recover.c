@@ -61,6 +61,10 @@ static void text(FILE *out, const struct skein_recovered *r) {
             " segments rewritten, %" PRIu64 " bytes passed over\n",
             "events", r->events_in_files, r->events_from_shards, r->segments_rewritten,
             r->passed_bytes);
+    if (r->checkpoints_kept + r->checkpoints_dropped != 0)
+        fprintf(out, "  %-10s %" PRIu64 " kept, %" PRIu64 " dropped%s%s\n", "checkpoints",
+                r->checkpoints_kept, r->checkpoints_dropped,
+                r->checkpoint_why.text[0] != '\0' ? ": " : "", r->checkpoint_why.text);
     if (r->session[0] != '\0')
         fprintf(out, "  %-10s %s: %s\n", "session", r->session,
                 r->session_removed ? "all of it is on disk, and it is removed"
@@ -107,6 +111,8 @@ static bool write_json(const struct skein_json_opt *opt, const struct skein_reco
     skein_json_u64(&j, "events_from_memory", r->events_from_shards);
     skein_json_u64(&j, "segments_rewritten", r->segments_rewritten);
     skein_json_u64(&j, "bytes_passed_over", r->passed_bytes);
+    skein_json_u64(&j, "checkpoints_kept", r->checkpoints_kept);
+    skein_json_u64(&j, "checkpoints_dropped", r->checkpoints_dropped);
     if (r->session[0] != '\0') {
         skein_json_string(&j, "session", r->session);
         skein_json_bool(&j, "session_removed", r->session_removed);

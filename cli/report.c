@@ -42,6 +42,10 @@ static void text_what(FILE *out, const struct skein_manifest *m) {
             m->cpu_model);
     fprintf(out, "  %-10s %" PRIu32 " vCPUs, %" PRIu64 " MiB, scope %s, from %s to %s\n", "",
             m->vcpu_count, m->memory_bytes >> 20, skein_scope_name(m->scope), m->start, m->stop);
+    if (m->chaos != 0)
+        fprintf(out, "  %-10s disturbed by --chaos %" PRIu32 "\n", "", m->chaos);
+    if (m->exit_report != 0)
+        fprintf(out, "  %-10s the workload ended with %" PRIu32 "\n", "", m->exit_report - 1);
     text_file(out, "kernel", &m->kernel);
     text_file(out, "initrd", &m->initrd);
     if (m->cmdline[0] != '\0')
@@ -90,9 +94,9 @@ static void text_numbers(FILE *out, const struct skein_manifest *m) {
             mega(m->snapshot.size_bytes), mega(m->snapshot_raw_bytes));
     fprintf(out,
             "  %-10s %.2f s; waits: token %" PRIu64 " (%.3f s), back-pressure %" PRIu64
-            " (%.3f s)\n",
+            " (%.3f s), checkpoints %.3f s\n",
             "time", seconds(m->duration_ns), m->token_waits, seconds(m->token_wait_ns),
-            m->ring_waits, seconds(m->ring_wait_ns));
+            m->ring_waits, seconds(m->ring_wait_ns), seconds(m->checkpoint_ns));
 }
 
 void skein_report_text(FILE *out, const char *dir, const struct skein_manifest *m) {
@@ -137,6 +141,10 @@ static void json_what(struct skein_json *j, const char *dir, const struct skein_
     skein_json_string(j, "start", m->start);
     skein_json_string(j, "stop", m->stop);
     skein_json_string(j, "cmdline", m->cmdline);
+    if (m->chaos != 0)
+        skein_json_u64(j, "chaos", m->chaos);
+    if (m->exit_report != 0)
+        skein_json_u64(j, "exit_status", m->exit_report - 1);
     json_file(j, "kernel", &m->kernel);
     json_file(j, "initrd", &m->initrd);
     json_file(j, "snapshot", &m->snapshot);
@@ -175,6 +183,7 @@ void skein_report_json(struct skein_json *j, const char *dir, const struct skein
     skein_json_f64(j, "duration_s", seconds(m->duration_ns));
     skein_json_u64(j, "token_waits", m->token_waits);
     skein_json_f64(j, "token_wait_s", seconds(m->token_wait_ns));
+    skein_json_f64(j, "checkpoint_s", seconds(m->checkpoint_ns));
     skein_json_u64(j, "ring_waits", m->ring_waits);
     skein_json_f64(j, "ring_wait_s", seconds(m->ring_wait_ns));
 }

@@ -92,14 +92,17 @@ static bool parse_line(const char *at, size_t len, struct line *l) {
     return l->field[OUTCOME] <= SKEIN_OUTCOME_INTERRUPTED;
 }
 
-static int parse(struct skein_verify_store *s, char *text, struct skein_error *err) {
+/* Power failures leave zero bytes in files: text is not one string. */
+static int parse(struct skein_verify_store *s, char *text, size_t size, struct skein_error *err) {
+    char *const text_end = text + size;
     size_t lines = 0;
-    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
-        lines++;
+    for (const char *at = text; at < text_end; at++)
+        lines += *at == '\n';
     s->lines = calloc(lines + 1, sizeof(*s->lines));
     if (s->lines == NULL)
         return skein_error_set(err, -ENOMEM, "out of memory");
-    for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+    for (char *at = text, *end; (end = memchr(at, '\n', (size_t)(text_end - at))) != NULL;
+         at = end + 1) {
         *end = '\0';
         s->count += parse_line(at, (size_t)(end - at), &s->lines[s->count]);
     }
@@ -122,7 +125,7 @@ static int read_store(struct skein_verify_store *s, struct skein_error *err) {
         ret = skein_error_set(err, -EINVAL, "%s is there, and not a file of verify --resume",
                               s->path);
     if (ret == 0)
-        ret = parse(s, text, err);
+        ret = parse(s, text, size, err);
     /* What was not written whole becomes a line of its own, which does not count. */
     const char *add = size < head ? FIRST_LINE + size : text[size - 1] != '\n' ? "\n" : "";
     if (ret == 0 && (ret = skein_file_write(s->fd, add, strlen(add))) != 0)

@@ -27,6 +27,11 @@ bool skein_checkpoint_cut_reached(const struct skein_checkpoint_cut *a,
            a->console_bytes <= b->console_bytes;
 }
 
+bool skein_checkpoint_is_within(const struct skein_checkpoint_cut *cut,
+                                const struct skein_clock *end) {
+    return clock_reached(&cut->clock, end);
+}
+
 static bool same_blocks(const struct skein_checkpoint_footer *a, const struct skein_raw_block *b,
                         size_t count) {
     bool same = a->block_count == count;

@@ -25,16 +25,13 @@ static void fill(struct skein_checkpoint_info *info, const struct skein_checkpoi
 
 /* Whether the log goes up to it. */
 static bool is_within(const struct skein_recording *rec, const struct skein_checkpoint_cut *cut) {
-    static const uint64_t zeros[SKEIN_MAX_SHARDS];
-    const uint64_t *end =
-        rec->segment_count != 0 ? rec->segments[rec->segment_count - 1]->clock_end : zeros;
+    struct skein_clock end;
 
-    for (uint32_t i = 0; i < cut->clock.shard_count; i++) {
-        if (cut->clock.tick[i] > end[i]) {
-            return false;
-        }
+    skein_clock_init(&end, cut->clock.shard_count);
+    if (rec->segment_count != 0) {
+        memcpy(end.tick, rec->segments[rec->segment_count - 1]->clock_end, sizeof(end.tick));
     }
-    return true;
+    return skein_checkpoint_is_within(cut, &end);
 }
 
 /* Reads one; *f is NULL when it cannot be read. */

@@ -62,6 +62,9 @@ static void to_message(struct skein_manifest *m, struct manifest_message *to) {
     msg->duration_ns = m->duration_ns;
     msg->tsc_start = m->tsc_start;
     msg->tsc_hz = m->tsc_hz;
+    msg->chaos = m->chaos;
+    msg->exit_report = m->exit_report;
+    msg->checkpoint_ns = m->checkpoint_ns;
     msg->kernel_icount = m->kernel_icount;
     msg->token_waits = m->token_waits;
     msg->token_wait_ns = m->token_wait_ns;
@@ -112,6 +115,9 @@ static int from_message(const Skein__Manifest *msg, struct skein_manifest *m) {
     m->duration_ns = msg->duration_ns;
     m->tsc_start = msg->tsc_start;
     m->tsc_hz = msg->tsc_hz;
+    m->chaos = msg->chaos;
+    m->exit_report = msg->exit_report;
+    m->checkpoint_ns = msg->checkpoint_ns;
     m->kernel_icount = msg->kernel_icount;
     m->token_waits = msg->token_waits;
     m->token_wait_ns = msg->token_wait_ns;

@@ -47,6 +47,7 @@ struct skein_manifest {
 
     uint64_t tsc_start; /* the guest's time-stamp counter when the recording began */
     uint64_t tsc_hz;    /* its ticks in a second; 0: unknown */
+    uint32_t chaos;     /* seed of the perturbations under which it was recorded; 0: none */
 
     struct skein_manifest_file snapshot; /* path relative to the recording; the compressed file */
     uint64_t snapshot_raw_bytes;
@@ -57,10 +58,12 @@ struct skein_manifest {
     uint32_t end;         /* enum skein_end; 0: it did not end, see end_reason */
     char end_reason[512]; /* one line */
     uint64_t duration_ns;
+    uint32_t exit_report; /* 1 + the exit status that the guest's workload reported; 0: none */
     uint64_t kernel_icount;
     uint64_t token_waits;
     uint64_t token_wait_ns;
-    uint64_t ring_waits; /* back-pressure */
+    uint64_t checkpoint_ns; /* the VM stood still for checkpoints */
+    uint64_t ring_waits;    /* back-pressure */
     uint64_t ring_wait_ns;
     bool loss; /* it was recovered, and events are missing: end_reason says which */
     struct skein_stats stats;

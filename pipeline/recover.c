@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,7 +160,7 @@ static int put_in_place(struct skein_recovery *r, struct skein_error *err) {
 /* The session and what the recorder put beside it. */
 static void remove_session(struct skein_recovery *r) {
     static const char *const beside[] = {".snapshot", ".console"};
-    char path[PATH_MAX + 16];
+    char path[PATH_MAX + 32];
 
     if (r->session == NULL || !r->session_spent) {
         return;
@@ -170,6 +171,10 @@ static void remove_session(struct skein_recovery *r) {
         snprintf(path, sizeof(path), "%s%s", r->out->session, beside[i]);
         unlink(path);
     }
+    /* A checkpoint that nobody has packed; it can be taken again, in a replay. */
+    snprintf(path, sizeof(path), "%s.checkpoint.%" PRIu32, r->out->session,
+             skein_session_header(r->session)->checkpoints_packed + 1);
+    unlink(path);
 }
 
 static int write_all(struct skein_recovery *r, struct skein_error *err) {
@@ -192,6 +197,9 @@ static int write_all(struct skein_recovery *r, struct skein_error *err) {
     }
     if (rc == 0 && (r->out->changed || r->opts->out != NULL)) {
         rc = put_in_place(r, err);
+    }
+    if (rc == 0) {
+        rc = skein_recovery_checkpoints(r, err);
     }
     if (r->opts->out == NULL) {
         skein_recovery_remove_scratch(r);

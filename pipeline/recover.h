@@ -55,6 +55,9 @@ struct skein_recovered {
     uint64_t events_from_shards;
     uint64_t segments_rewritten;
     uint64_t passed_bytes; /* in all files: damaged, torn or useless */
+    uint64_t checkpoints_kept;
+    uint64_t checkpoints_dropped;      /* whole ones, and attempts that were cut off */
+    struct skein_error checkpoint_why; /* why the first whole one was; "": none was */
     size_t loss_count;
     struct skein_loss *losses;
 };

@@ -326,6 +326,8 @@ int skein_recovery_complete_manifest(struct skein_recovery *r, struct skein_erro
     r->out->changed |= !r->final || !r->has_manifest;
     /* QEMU died when all was said: every shard has its END, so nothing is missing. */
     r->out->changed |= !m->complete && is_complete(r);
+    /* Whole files are gone: nothing of what is there has to be written anew, but this. */
+    r->out->changed |= m->complete && !is_complete(r);
     if (m->loss && r->out->loss_count == 0) {
         rc = lose_file(r, m->end_reason);
     }

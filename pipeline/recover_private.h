@@ -73,6 +73,9 @@ void skein_recovery_remove_scratch(const struct skein_recovery *r);
 void skein_recovery_remove_out(const struct skein_recovery *r);
 int skein_recovery_copy(const char *from, const char *to, struct skein_error *err);
 
+/* recover_checkpoints.c: keeps the good ones, when all else is in its place. */
+int skein_recovery_checkpoints(struct skein_recovery *r, struct skein_error *err);
+
 /* recover_session.c: finds and opens the session; -EBUSY when somebody uses it. */
 int skein_recovery_find_session(struct skein_recovery *r, struct skein_error *err);
 

@@ -32,7 +32,7 @@ configure_options=(
 
 # The parts of pipeline/ that QEMU links; the segments' side of it stays out.
 pipeline_files=()
-for name in error.h error.c event.h event.c shard.h shard.c shard_mark.h shard_mark.c shard_layout.h atomics.h session.h trace_record.h test_point.h; do
+for name in error.h error.c event.h event.c shard.h shard.c shard_mark.h shard_mark.c shard_layout.h atomics.h session.h finding.h trace_record.h test_point.h; do
     pipeline_files+=("$root/pipeline/$name")
 done
 # The parts of replay/ that QEMU links: reading the guest kernel's symbols.

@@ -111,13 +111,11 @@ static bool scan(struct skein_btf *btf, uint32_t *starts) {
     return true;
 }
 
-int skein_btf_open(const void *data, size_t bytes, struct skein_btf *btf) {
-    const uint8_t *p = data;
+static bool open_sections(const uint8_t *p, size_t bytes, struct skein_btf *btf) {
     uint32_t magic = 0;
     uint64_t header, types, types_bytes, strings, strings_bytes;
-    *btf = (struct skein_btf){0};
     if (bytes < HEADER_BYTES)
-        return -EBADMSG;
+        return false;
     memcpy(&magic, p, 2);
     header = u32_at(p + 4);
     types = header + u32_at(p + 8);
@@ -127,17 +125,24 @@ int skein_btf_open(const void *data, size_t bytes, struct skein_btf *btf) {
     if (magic != MAGIC || header < HEADER_BYTES || types + types_bytes > bytes ||
         strings + strings_bytes > bytes || strings_bytes == 0 ||
         p[strings + strings_bytes - 1] != '\0')
-        return -EBADMSG;
+        return false;
     btf->types = p + types;
     btf->types_bytes = (size_t)types_bytes;
     btf->strings = (const char *)p + strings;
     btf->strings_bytes = (size_t)strings_bytes;
-    if (!scan(btf, NULL) || btf->count == 0)
+    return scan(btf, NULL) && btf->count > 0;
+}
+
+int skein_btf_open(const void *data, size_t bytes, struct skein_btf *btf) {
+    struct skein_btf found = {0};
+    *btf = found;
+    if (!open_sections(data, bytes, &found))
         return -EBADMSG;
-    btf->starts = malloc(btf->count * sizeof(*btf->starts));
-    if (btf->starts == NULL)
+    found.starts = malloc(found.count * sizeof(*found.starts));
+    if (found.starts == NULL)
         return -ENOMEM;
-    scan(btf, btf->starts);
+    scan(&found, found.starts);
+    *btf = found;
     return 0;
 }
 

@@ -24,7 +24,7 @@ struct skein_btf_field {
     uint64_t element_bytes; /* of an array; else the same as bytes */
 };
 
-/* The bytes must outlive it. -EBADMSG: they are no BTF. -ENOMEM. */
+/* The bytes must outlive it. -EBADMSG: they are no BTF; -ENOMEM. It has no types then. */
 int skein_btf_open(const void *data, size_t bytes, struct skein_btf *btf);
 void skein_btf_close(struct skein_btf *btf);
 

@@ -14,19 +14,19 @@ int skein_kernel_scan_begin(struct skein_kernel_scan *s, const struct skein_gues
     *s = (struct skein_kernel_scan){.physical = physical, .end = end};
     s->from = s->at = from < end ? from - from % CHUNK_BYTES : 0;
     s->chunk = malloc(CHUNK_BYTES + SKEIN_KALLSYMS_DIGITS_BYTES);
-    s->window = malloc(SKEIN_KALLSYMS_BEFORE + SKEIN_KALLSYMS_AFTER);
-    return s->chunk != NULL && s->window != NULL ? 0 : -ENOMEM;
+    s->room = malloc(SKEIN_KALLSYMS_BEFORE + SKEIN_KALLSYMS_AFTER);
+    return s->chunk != NULL && s->room != NULL ? 0 : -ENOMEM;
 }
 
 void skein_kernel_scan_end(struct skein_kernel_scan *s) {
     free(s->chunk);
-    free(s->window);
+    free(s->room);
     *s = (struct skein_kernel_scan){0};
 }
 
 /*
  * What can be read without a gap from `before` bytes in front of a place to `after` bytes behind
- * it, into the window; *start is the physical address of its first byte.
+ * it, as the window; *start is the physical address of its first byte.
  */
 static size_t read_around(struct skein_kernel_scan *s, uint64_t place, size_t before, size_t after,
                           uint64_t *start) {
@@ -35,10 +35,10 @@ static size_t read_around(struct skein_kernel_scan *s, uint64_t place, size_t be
     size_t in_front = 0, bytes;
     while (in_front + STEP_BYTES <= most &&
            skein_guest_read(s->physical, edge - in_front - STEP_BYTES,
-                            s->window + before - in_front - STEP_BYTES, STEP_BYTES) == 0)
+                            s->room + before - in_front - STEP_BYTES, STEP_BYTES) == 0)
         in_front += STEP_BYTES;
-    bytes = in_front + skein_guest_read_some(s->physical, edge, s->window + before, after);
-    memmove(s->window, s->window + before - in_front, bytes);
+    bytes = in_front + skein_guest_read_some(s->physical, edge, s->room + before, after);
+    s->window = s->room + before - in_front;
     *start = edge - in_front;
     return bytes;
 }

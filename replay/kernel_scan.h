@@ -11,12 +11,13 @@
 struct skein_kernel_scan {
     const struct skein_guest_memory *physical;
     uint64_t end;
-    uint64_t from;  /* where it began */
-    uint64_t at;    /* goes on here */
-    bool wrapped;   /* behind the end it went on at 0 */
-    unsigned tried; /* windows looked at in full */
-    uint8_t *chunk; /* what is searched */
-    uint8_t *window;
+    uint64_t from;         /* where it began */
+    uint64_t at;           /* goes on here */
+    bool wrapped;          /* behind the end it went on at 0 */
+    unsigned tried;        /* windows looked at in full */
+    uint8_t *chunk;        /* what is searched */
+    uint8_t *room;         /* for the window */
+    const uint8_t *window; /* on the tables found */
 };
 
 /* -ENOMEM. */

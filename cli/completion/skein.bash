@@ -6,16 +6,17 @@ _skein_options() {
     case $1 in
         record)
             echo -o --output --attach --print-args --kernel --initrd --append --smp --memory --cpu \
-                --scope --start --stop --durability --timeout --huge-pages --until --repeat --chaos \
-                -q --quiet --json "$qemu"
+                --scope --start --stop --durability --epoch --timeout --huge-pages --until \
+                --repeat --chaos -q --quiet --json "$qemu"
             ;;
-        replay) echo --gdb --vmlinux --log -q --quiet --json "$qemu" ;;
+        replay) echo --from --epoch --gdb --vmlinux --log -q --quiet --json "$qemu" ;;
         verify) echo -j --jobs --resume --junit -q --quiet --json "$qemu" ;;
         info | ls | diff) echo --json ;;
         stats) echo --top --json ;;
         cat) echo --kind --vcpu --tick --slice --time --limit --bytes --json ;;
         export) echo --perfetto --from --to --json ;;
         timeline) echo -o --from --to --max --json ;;
+        symbols) echo -o --output --checkpoint --vmlinux --json ;;
         collect) echo --fd -o --output --machine --cpu --memory --smp --qemu-version ;;
         recover) echo -o --output --session -q --quiet --json ;;
         doctor) echo --vcpus --memory --qemu --json ;;
@@ -75,10 +76,10 @@ _skein_value() {
                 tlb_flush mark end
             ;;
         --vcpu) _skein_list 0 1 2 3 devices ;;
-        --kernel | --initrd | --attach | --qemu | --session | --perfetto | --resume | --junit | --json) _skein_files f ;;
-        -o | --output) if [[ $2 == timeline ]]; then _skein_files f; else _skein_files d; fi ;;
+        --kernel | --initrd | --attach | --vmlinux | --qemu | --session | --perfetto | --resume | --junit | --json) _skein_files f ;;
+        -o | --output) if [[ $2 == timeline || $2 == symbols ]]; then _skein_files f; else _skein_files d; fi ;;
         --append | --smp | --vcpus | --memory | --cpu | --timeout) COMPREPLY=() ;;
-        --repeat | --chaos | --fd | --machine | --qemu-version) COMPREPLY=() ;;
+        --repeat | --chaos | --checkpoint | --fd | --machine | --qemu-version) COMPREPLY=() ;;
         --log) _skein_words cpu=0,start= ;;
         -j | --jobs) COMPREPLY=() ;;
         --tick | --slice | --time | --limit | --from | --to | --max | --top) COMPREPLY=() ;;
@@ -88,7 +89,7 @@ _skein_value() {
 
 _skein() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} option='' i
-    local verbs='record replay verify info stats ls cat diff export timeline collect recover doctor'
+    local verbs='record replay verify info stats ls cat diff export timeline symbols collect recover doctor'
     verbs+=' completion help version'
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then

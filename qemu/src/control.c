@@ -51,6 +51,7 @@ static const struct property strings[] = {
     {"until", offsetof(SkeinOptions, until)},
     {"debug", offsetof(SkeinOptions, debug)},
     {"trace", offsetof(SkeinOptions, trace)},
+    {"find", offsetof(SkeinOptions, find)},
 };
 
 static const struct property numbers[] = {

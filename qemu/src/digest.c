@@ -48,22 +48,35 @@ uint64_t skein_digest_chain(SkeinCPU *c)
     return skein_mix(c->digest, c->inputs);
 }
 
+void skein_digest_values(SkeinCPU *c, uint64_t value[SKEIN_DIGEST_VALUES])
+{
+    CPUX86State *env = skein_env(c);
+    unsigned n = 0;
+
+    for (int i = 0; i < CPU_NB_REGS; i++) {
+        value[n++] = env->regs[i];
+    }
+    value[n++] = env->eip;
+    value[n++] = cpu_compute_eflags(env);
+    value[n++] = env->cr[3];
+    value[n++] = env->segs[R_CS].selector;
+    value[n++] = env->segs[R_FS].base;
+    value[n++] = env->segs[R_GS].base;
+    value[n++] = skein_icount(c);
+    g_assert(n == SKEIN_DIGEST_VALUES);
+}
+
 /* The vCPU's registers at a point between two instructions, with its chain so far. */
 uint64_t skein_digest_here(SkeinCPU *c)
 {
-    CPUX86State *env = skein_env(c);
+    uint64_t value[SKEIN_DIGEST_VALUES];
     uint64_t h = skein_digest_chain(c);
 
-    for (int i = 0; i < CPU_NB_REGS; i++) {
-        h = skein_mix(h, env->regs[i]);
+    skein_digest_values(c, value);
+    for (unsigned i = 0; i < SKEIN_DIGEST_VALUES; i++) {
+        h = skein_mix(h, value[i]);
     }
-    h = skein_mix(h, env->eip);
-    h = skein_mix(h, cpu_compute_eflags(env));
-    h = skein_mix(h, env->cr[3]);
-    h = skein_mix(h, env->segs[R_CS].selector);
-    h = skein_mix(h, env->segs[R_FS].base);
-    h = skein_mix(h, env->segs[R_GS].base);
-    return skein_mix(h, skein_icount(c));
+    return h;
 }
 
 /* What vouches for a slice that ended: the registers count only where they stand still. */

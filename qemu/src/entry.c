@@ -70,9 +70,9 @@ void skein_kernel_exit(SkeinCPU *c)
     }
     skein_user_capture(skein_env(c), c->user);
     for (int i = 0; i < SKEIN_SLOT_COUNT; i++) {
-        c->digest = skein_mix(c->digest, c->user[i]);
+        skein_digest_add(c, i, c->user[i]);
     }
-    c->digest = skein_mix(c->digest, skein_icount(c));
+    skein_digest_add(c, -1, skein_icount(c));
     c->in_kernel = false;
     c->cpu->tcg_cflags &= ~CF_SKEIN;
 

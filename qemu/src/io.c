@@ -57,7 +57,9 @@ uint64_t skein_value(CPUX86State *env, uint32_t source, unsigned size, uint64_t 
 /* Comes before io_begin(): what devices do during the access finds the write in the digest. */
 static void digest_write(SkeinCPU *c, uint64_t where, unsigned size, uint64_t value)
 {
-    c->digest = skein_mix(skein_mix(skein_mix(c->digest, where), size), value);
+    skein_digest_add(c, -1, where);
+    skein_digest_add(c, -1, size);
+    skein_digest_add(c, -1, value);
 }
 
 static void console_byte(uint8_t byte)

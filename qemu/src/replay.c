@@ -122,7 +122,9 @@ static void check_slice(SkeinCPU *c, const struct skein_record *r)
 static void begin_slice(SkeinCPU *c)
 {
     skein_replay_consume(c);
-    skein_replay_good(c);
+    if (!c->in_io) {
+        skein_replay_good(c);
+    }
     c->stop = SKEIN_STOP_UNKNOWN;
     c->slices++;
     skein_vm.session->slices++;
@@ -169,6 +171,7 @@ static void end_of_shard(SkeinCPU *c, const struct skein_record *r)
     }
     skein_replay_give_up(c);
     skein_replay_consume(c);
+    skein_replay_good(c);
     c->ended = true;
 }
 
@@ -176,6 +179,7 @@ void skein_replay_good(SkeinCPU *c)
 {
     c->good_tick = c->tick;
     c->good_icount = skein_icount(c);
+    skein_child_good(c);
 }
 
 /* An event that says where the vCPU stands, and its digest there. */
@@ -276,6 +280,7 @@ static bool pump(SkeinCPU *c, bool *stopped)
             c->stop = SKEIN_STOP_UNKNOWN;
         }
         skein_until_check();
+        skein_finder_stop(c);
         if (c->in_kernel && !c->halted) {
             uint64_t limit = free_until(c);
 
@@ -286,7 +291,7 @@ static bool pump(SkeinCPU *c, bool *stopped)
                 return true;
             }
         }
-        r = c->ended ? NULL : skein_replay_peek(c);
+        r = c->ended ? NULL : skein_vm.finding ? skein_replay_await(c) : skein_replay_peek(c);
         if (!r) {
             /* It may be far away, behind slices of other vCPUs. */
             if (!c->ended && skein_replay_log_over(&c->reader, c->cursor)) {

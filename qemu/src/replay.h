@@ -68,6 +68,20 @@ void skein_observe(const struct skein_observer *observer);
 /* The machine's icount: all vCPUs' together. It tells points of the whole replay apart. */
 uint64_t skein_replay_icount(void);
 
+/* override.c: an event as it should be; record: as it is logged, may be NULL. */
+const struct skein_record *skein_override_read(struct skein_shard_reader *reader, uint64_t end,
+                                               const struct skein_record *record);
+
+/* finder.c, finder_child.c */
+/* The vCPU is between two instructions, or in user mode. */
+void skein_finder_stop(SkeinCPU *c);
+bool skein_in_child(void);
+/* Ends the child that tries a hypothesis; returns when this process is none. */
+void skein_child_finish(enum skein_verdict verdict);
+/* A digest was right; an event was consumed. */
+void skein_child_good(SkeinCPU *c);
+void skein_child_consumed(SkeinCPU *c);
+
 /* trace.c */
 bool skein_trace_open(Error **errp);
 /* An event is consumed, or applied by the devices. */

@@ -25,7 +25,7 @@ const struct skein_record *skein_replay_peek_at(struct skein_shard_reader *r, ui
     if (bad) {
         skein_diverged(NULL, SKEIN_PAD, 0, 0, "the session's shared memory is damaged");
     }
-    return rec;
+    return skein_override_read(r, *cursor, rec);
 }
 
 const struct skein_record *skein_replay_peek(SkeinCPU *c)
@@ -47,6 +47,7 @@ bool skein_replay_log_over(struct skein_shard_reader *r, uint64_t cursor)
 
 void skein_replay_wait_for_feeder(void)
 {
+    skein_child_finish(SKEIN_VERDICT_NONE);
     if (skein_peer_gone()) {
         _exit(2);
     }
@@ -69,7 +70,7 @@ void skein_replay_consume(SkeinCPU *c)
 {
     const struct skein_record *r;
 
-    if (c->unreleased >= RELEASE_EVERY) {
+    if (c->unreleased >= RELEASE_EVERY && !skein_in_child()) {
         skein_shard_release(&c->reader, c->cursor, c->unreleased);
         c->unreleased = 0;
     }
@@ -78,6 +79,7 @@ void skein_replay_consume(SkeinCPU *c)
     c->unreleased++;
     skein_vm.session->events_done++;
     skein_trace_event(c->id, c->tick, r);
+    skein_child_consumed(c);
     skein_digest_input(c, r->kind, r->arg, r + 1, r->size_bytes - sizeof(*r), NULL, 0);
     skein_until_consumed(c, c->id, c->tick);
     skein_debug_consumed(c);

@@ -42,7 +42,9 @@ static bool device_step(void)
     skein_vm.device_tick++;
     skein_vm.session->events_done++;
     skein_trace_event(skein_vm.device_shard, skein_vm.device_tick, r);
-    skein_shard_release(&skein_vm.device_reader, cursor, 1);
+    if (!skein_in_child()) {
+        skein_shard_release(&skein_vm.device_reader, cursor, 1);
+    }
     skein_vm.released_shard = skein_vm.device_shard;
     skein_vm.released_tick = skein_vm.device_tick;
     skein_until_consumed(NULL, skein_vm.device_shard, skein_vm.device_tick);

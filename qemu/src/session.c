@@ -3,7 +3,7 @@
  * snapshot saved or loaded, finished. Who asks for which, and when, is in control.c.
  */
 #include "accel/tcg/skein/chaos.h"
-#include "accel/tcg/skein/replay.h"
+#include "accel/tcg/skein/finder.h"
 #include "accel/tcg/skein/section.h"
 
 #include <sys/mman.h>
@@ -229,6 +229,9 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     h->start_ns = get_clock();
     h->tsc_start = (uint64_t)cpu_get_ticks();
     if (skein_replaying && skein_vm.options->trace && !skein_trace_open(errp)) {
+        return false;
+    }
+    if (skein_replaying && skein_vm.options->find && !skein_finder_open(errp)) {
         return false;
     }
     skein_vm.active = true;

@@ -198,7 +198,8 @@ static bool get_ram(FILE *f, const char *name, Error **errp)
             error_setg(errp, "the snapshot's RAM %s does not fit this machine", name);
             return false;
         }
-        if (block) {
+        /* Zeros that nobody looks at need no memory. */
+        if (block && ram_block_discard_range(block, 0, block->used_length) != 0) {
             memset(block->host, 0, block->used_length);
         }
         if (get_runs(f, block, place[1])) {

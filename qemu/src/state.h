@@ -104,6 +104,7 @@ typedef struct SkeinOptions {
     uint64_t trace_cpu;
     uint64_t trace_start; /* icounts; the last one is not included */
     uint64_t trace_end;
+    char *find;     /* replay: what skein bisect asks for, in this file */
     uint64_t chaos; /* record: seed of perturbations; 0: none */
 } SkeinOptions;
 
@@ -132,6 +133,8 @@ typedef struct SkeinVM {
     uint32_t first_checkpoint; /* number of the one where this session began; 0: the start */
     uint64_t slices_before;    /* the session's count began there */
     SkeinCPU *running;         /* whose slice is under way; NULL: between slices */
+
+    struct skein_finding *finding; /* replay: for skein bisect; NULL: not for it */
 
     SkeinPage *pages; /* by RAM offset */
     uint64_t page_count;
@@ -171,6 +174,19 @@ static inline uint64_t skein_mix(uint64_t h, uint64_t v)
 {
     h = (h ^ v) * 0x9e3779b97f4a7c15ull;
     return h ^ h >> 29;
+}
+
+/* finder_child.c: the finder wants to know what the digest is made of. */
+extern bool skein_digest_noted;
+void skein_digest_note(SkeinCPU *c, int slot, uint64_t value);
+
+/* One more value goes into the vCPU's digest; slot: of a kernel exit, else -1. */
+static inline void skein_digest_add(SkeinCPU *c, int slot, uint64_t value)
+{
+    c->digest = skein_mix(c->digest, value);
+    if (unlikely(skein_digest_noted)) {
+        skein_digest_note(c, slot, value);
+    }
 }
 
 /* token.c */
@@ -220,6 +236,9 @@ void skein_interrupt_apply(SkeinCPU *c, uint32_t arg);
 void skein_digest_input(SkeinCPU *c, uint8_t kind, uint32_t arg, const void *fixed,
                         size_t fixed_len, const void *bytes, size_t len);
 uint64_t skein_digest_chain(SkeinCPU *c);
+/* Registers and icount between two instructions, as they go into a digest. */
+#define SKEIN_DIGEST_VALUES (CPU_NB_REGS + 7)
+void skein_digest_values(SkeinCPU *c, uint64_t value[SKEIN_DIGEST_VALUES]);
 uint64_t skein_digest_here(SkeinCPU *c);
 uint64_t skein_digest_slice(SkeinCPU *c);
 uint64_t skein_digest_ram(void);

@@ -10,6 +10,7 @@ void skein_replay_finish(enum skein_verdict verdict)
 {
     struct skein_session_header *s = skein_vm.session;
 
+    skein_child_finish(verdict);
     skein_trace_close();
     s->verdict = verdict;
     s->end_ns = get_clock();

@@ -175,7 +175,8 @@ int fake_epoch(struct fake_qemu *q) {
     tell("begin", epoch);
     set_state(q, SKEIN_STATE_RUNNING);
     misbehave(q, epoch);
-    put_console(q, from.console_bytes, has_until ? until.console_bytes : 1000,
+    put_console(q, from.console_bytes,
+                (has_until ? until.console_bytes : 1000) - told(q, "short", epoch),
                 told(q, "console", epoch));
     int code = told(q, "diverge", epoch) ? diverge(q, 1, from.tick[1] + 5, 0) : 0;
     for (uint32_t s = 0; s < h->shard_count && code == 0; s++)

@@ -19,7 +19,7 @@
  *   console    replay: another console byte
  *   foreign    replay: refuses the snapshot as another machine's
  *   epochs,…   replay: fake_epochs.c, of what make_epochs has made. Words that follow, each with a
- *              comma: kill@N, hang@N, diverge@N, console@N in epoch N; hang, slow in all
+ *              comma: kill@N, hang@N, diverge@N, console@N, short@N in epoch N; hang, slow in all
  *              FAKE_QEMU_LOG names a file to which "begin N" and "end N" are appended
  */
 #ifndef SKEIN_TESTS_CLI_FAKE_QEMU_H

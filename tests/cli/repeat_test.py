@@ -105,6 +105,8 @@ class Repeat(unittest.TestCase):
         self.assertTrue(result["found"])
         self.assertIn("Kernel panic", result["what"])
         self.assertEqual(result["recording"]["end"], "reset")
+        self.assertNotIn("chaos", result["recording"])
+        self.assertNotIn("exit_status", result["recording"])
         self.need_recording()
 
     def test_none_has_caught_it(self):
@@ -136,9 +138,17 @@ class Repeat(unittest.TestCase):
     def test_chaos_without_until(self):
         code, out, _ = self.record("--chaos", "5", mode="seed")
         self.assertEqual((code, "chaos=5;" in out), (0, True))
+        self.assertIn("disturbed by --chaos 5\n", self.skein("info", self.dir)[1])
+        self.assertEqual(json.loads(self.skein("info", "--json", self.dir)[1])["chaos"], 5)
         shutil.rmtree(self.dir)
         code, out, _ = self.record(mode="seed")
         self.assertEqual((code, "chaos=0;" in out), (0, True))
+
+    def test_the_exit_status_is_told(self):
+        code, out, err = self.record("--until", "exit:7", "--json", mode="exit")
+        self.assertEqual((code, json.loads(out)["recording"]["exit_status"]), (0, 7))
+        self.assertIn("the workload ended with 7\n", err)
+        self.assertIn("the workload ended with 7\n", self.skein("info", self.dir)[1])
 
     def test_a_timeout_is_each_run_s(self):
         code, _, err = self.record("--until", "exit:1", "--repeat", "2", "--timeout", "1",

@@ -41,7 +41,7 @@ def frame(data, at, magic, name):
     if data[at:at + 8] != magic:
         raise Damage("another magic")
     version, length = struct.unpack_from("<II", data, at + 8)
-    limit = 4096 - 24 if magic in (b"SKNSEGMT", b"SKNBLOCK") else 16 << 20
+    limit = 4096 - 24 if magic in (b"SKNSEGMT", b"SKNBLOCK", b"SKNCHKPT") else 16 << 20
     if version != 1 or length > limit:
         raise Damage("another version, or an impossible length")
     end = at + 16 + length + 8

@@ -11,118 +11,13 @@
 #include "pipeline/checkpoint_pack.h"
 #include "pipeline/recording.h"
 #include "pipeline/snapshot_file.h"
+#include "tests/pipeline/checkpoint_lab.h"
 #include "tests/pipeline/fixture.h"
-#include "tests/pipeline/machine.h"
 
-#define SHARDS 3u
+static void expect_expansion(struct checkpoint_lab *l, uint64_t n) {
+    const char *problem = checkpoint_lab_compare(l, n);
 
-/* A recording with a snapshot and checkpoints, and RAM as it was at each of them. */
-struct lab {
-    char dir[256], raw[8][300], out[300];
-    struct machine m;
-    uint8_t *ram[8]; /* pc.ram and vga.vram, one after the other */
-    uint64_t count;
-    struct skein_manifest manifest;
-    struct skein_recording *rec;
-};
-
-static void ram_out(struct lab *l, uint64_t n) {
-    const uint64_t first = l->m.pages[0] * MACHINE_PAGE, second = l->m.pages[1] * MACHINE_PAGE;
-
-    l->ram[n] = malloc(first + second);
-    memcpy(l->ram[n], l->m.ram[0], first);
-    memcpy(l->ram[n] + first, l->m.ram[1], second);
-}
-
-/* RAM of the machine becomes that of checkpoint n again. */
-static void ram_in(struct lab *l, uint64_t n) {
-    const uint64_t first = l->m.pages[0] * MACHINE_PAGE, second = l->m.pages[1] * MACHINE_PAGE;
-
-    memcpy(l->m.ram[0], l->ram[n], first);
-    memcpy(l->m.ram[1], l->ram[n] + first, second);
-}
-
-static void make_snapshot(struct lab *l) {
-    struct skein_error err = {""};
-
-    snprintf(l->out, sizeof(l->out), "%s/out", l->dir);
-    machine_snapshot(&l->m, l->out);
-    cr_assert_eq(skein_snapshot_compress(l->out, l->dir, &l->manifest.snapshot,
-                                         &l->manifest.snapshot_raw_bytes, &err),
-                 0, "%s", err.text);
-    cr_assert_eq(skein_manifest_write(l->dir, &l->manifest, &err), 0, "%s", err.text);
-    unlink(l->out);
-}
-
-static void reopen(struct lab *l) {
-    struct skein_error err = {""};
-
-    skein_recording_close(l->rec);
-    l->rec = NULL;
-    cr_assert_eq(skein_recording_open(l->dir, SKEIN_READ_STRICT, &l->rec, &err), 0, "%s", err.text);
-}
-
-/* The ticks of checkpoint n: that part of each shard. */
-static void move(struct lab *l, uint64_t n, uint64_t of) {
-    uint64_t ticks[SHARDS];
-
-    for (uint32_t i = 0; i < SHARDS; i++) {
-        ticks[i] = skein_stats_shard(&l->manifest.stats, i) * n / of;
-    }
-    machine_move(&l->m, ticks);
-}
-
-static struct lab lab_make(uint64_t pages, uint64_t count, unsigned writes) {
-    struct lab l = {.count = count};
-    struct history h = history_make(3, SHARDS, 300, 1);
-    struct skein_checkpoint_packer *packer;
-    struct skein_error err = {""};
-
-    fixture_dir(l.dir);
-    fixture_record(l.dir, &h, h.count, 4000, 20000);
-    history_free(&h);
-    cr_assert_eq(skein_manifest_read(l.dir, &l.manifest, &err), 0);
-    l.m = machine_make(l.manifest.uuid, SHARDS - 1, pages, 7);
-    make_snapshot(&l);
-    ram_out(&l, 0);
-    cr_assert_eq(skein_checkpoint_packer_open(l.dir, &l.manifest, 0, &packer, &err), 0, "%s",
-                 err.text);
-    for (uint64_t n = 1; n <= count; n++) {
-        machine_run(&l.m, writes);
-        move(&l, n, count + 1);
-        snprintf(l.raw[n], sizeof(l.raw[n]), "%s/raw.%u", l.dir, (unsigned)n);
-        machine_checkpoint(&l.m, l.raw[n]);
-        ram_out(&l, n);
-        cr_assert_eq(skein_checkpoint_packer_add(packer, l.raw[n], &err), 0, "%s", err.text);
-    }
-    cr_assert_eq(skein_checkpoint_packer_last(packer), count);
-    skein_checkpoint_packer_close(packer);
-    reopen(&l);
-    return l;
-}
-
-static void lab_free(struct lab *l) {
-    for (int i = 0; i < 8; i++) {
-        free(l->ram[i]);
-    }
-    skein_recording_close(l->rec);
-    machine_free(&l->m);
-    fixture_remove(l->dir);
-}
-
-static void path_of(const struct lab *l, unsigned n, char path[300]) {
-    snprintf(path, 300, "%s/checkpoints/%06u.skc", l->dir, n);
-}
-
-static void expect_expansion(struct lab *l, uint64_t n) {
-    struct skein_error err = {""};
-    const char *problem;
-
-    cr_assert_eq(skein_checkpoint_expand(l->rec, n, l->out, &err), 0, "%s", err.text);
-    ram_in(l, n);
-    problem = machine_compare(&l->m, l->out, n != 0 ? l->raw[n] : NULL);
     cr_assert_str_empty(problem, "checkpoint %d: %s", (int)n, problem);
-    unlink(l->out);
 }
 
 Test(checkpoint, comes_back) {
@@ -132,19 +27,19 @@ Test(checkpoint, comes_back) {
     } sizes[] = {{1, 1}, {40, 20}, {40, 0}, {600, 300}, {1500, 2000}};
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-        struct lab l = lab_make(sizes[i].pages, 5, sizes[i].writes);
+        struct checkpoint_lab l = checkpoint_lab_make(sizes[i].pages, 5, sizes[i].writes);
         struct skein_error err = {""};
         for (uint64_t n = 0; n <= l.count; n++) {
             expect_expansion(&l, n);
         }
         cr_assert_eq(skein_checkpoint_check(l.rec, &err), 0, "%s", err.text);
         cr_assert_eq(skein_recording_check(l.rec, &err), 0, "%s", err.text);
-        lab_free(&l);
+        checkpoint_lab_free(&l);
     }
 }
 
 Test(checkpoint, the_list_says_what_there_is) {
-    struct lab l = lab_make(200, 4, 60);
+    struct checkpoint_lab l = checkpoint_lab_make(200, 4, 60);
     struct skein_checkpoint_list list;
     struct skein_error err = {""};
     struct stat st;
@@ -158,7 +53,7 @@ Test(checkpoint, the_list_says_what_there_is) {
         cr_assert_eq(c->number, n);
         cr_assert_eq(c->pages, c->pages_stored + c->pages_shared + c->pages_zero);
         cr_assert(c->pages_zero != 0 && c->pages_stored != 0 && c->pages_shared != 0);
-        path_of(&l, n, path);
+        checkpoint_lab_path(&l, n, path);
         cr_assert_eq(stat(path, &st), 0);
         cr_assert_eq(c->size_bytes, (uint64_t)st.st_size);
         cr_assert_eq(stat(l.raw[n], &st), 0);
@@ -174,11 +69,11 @@ Test(checkpoint, the_list_says_what_there_is) {
     list.items[1].ok = false;
     cr_assert_eq(skein_checkpoint_list_at_slice(&list, UINT64_MAX)->number, 1);
     skein_checkpoint_list_free(&list);
-    lab_free(&l);
+    checkpoint_lab_free(&l);
 }
 
 Test(checkpoint, a_content_is_stored_once) {
-    struct lab l = lab_make(300, 1, 0);
+    struct checkpoint_lab l = checkpoint_lab_make(300, 1, 0);
     struct skein_checkpoint_packer *packer;
     struct skein_checkpoint_list list;
     struct skein_error err = {""};
@@ -216,16 +111,16 @@ Test(checkpoint, a_content_is_stored_once) {
     cr_assert_eq(list.items[2].pages_shared, 9);
     cr_assert_eq(list.items[3].pages_stored, 0);
     cr_assert(list.items[3].ok, "%s", list.items[3].error.text);
-    ram_out(&l, 4);
+    checkpoint_lab_keep(&l, 4);
     snprintf(l.raw[4], sizeof(l.raw[4]), "%s", path);
     expect_expansion(&l, 4);
     skein_checkpoint_list_free(&list);
-    lab_free(&l);
+    checkpoint_lab_free(&l);
 }
 
 /* The small file: HEAD, CUT, the vCPUs, END, each as in the whole one. */
 Test(checkpoint, the_state_alone) {
-    struct lab l = lab_make(50, 2, 20);
+    struct checkpoint_lab l = checkpoint_lab_make(50, 2, 20);
     struct skein_error err = {""};
     size_t size, at = 8;
     uint32_t types[8] = {0}, count = 0;
@@ -245,10 +140,10 @@ Test(checkpoint, the_state_alone) {
     free(bytes);
     cr_assert_eq(skein_checkpoint_expand_state(l.rec, 3, l.out, &err), -ENOENT);
     cr_assert_eq(skein_checkpoint_expand_state(l.rec, 0, l.out, &err), -ENOENT);
-    lab_free(&l);
+    checkpoint_lab_free(&l);
 }
 
-static bool list_has(struct lab *l, uint64_t n) {
+static bool list_has(struct checkpoint_lab *l, uint64_t n) {
     struct skein_checkpoint_list list;
     bool ok;
 
@@ -261,7 +156,7 @@ static bool list_has(struct lab *l, uint64_t n) {
 
 /* Checkpoint 2 is broken in some way: it and what follows are refused, with a word that says which
  * can be used. */
-static void expect_refusal(struct lab *l, const char *what) {
+static void expect_refusal(struct checkpoint_lab *l, const char *what) {
     struct skein_error err = {""};
     int rc = skein_checkpoint_check(l->rec, &err);
 
@@ -273,7 +168,7 @@ static void expect_refusal(struct lab *l, const char *what) {
     cr_assert(rc == 0 || rc == -EBADMSG || rc == -ENOENT, "%s: %d %s", what, rc, err.text);
     if (rc == 0) {
         /* What is broken was not needed for it. */
-        ram_in(l, 2);
+        checkpoint_lab_return(l, 2);
         cr_assert_str_empty(machine_compare(&l->m, l->out, l->raw[2]), "%s", what);
     } else {
         cr_assert_not_null(strstr(err.text, "checkpoint 1 can be used"), "%s: %s", what, err.text);
@@ -282,12 +177,12 @@ static void expect_refusal(struct lab *l, const char *what) {
 }
 
 Test(checkpoint, damage_at_every_byte_is_found) {
-    struct lab l = lab_make(12, 3, 8);
+    struct checkpoint_lab l = checkpoint_lab_make(12, 3, 8);
     char path[300], what[64];
     size_t size;
 
     l.m.opaque_bytes = 10;
-    path_of(&l, 2, path);
+    checkpoint_lab_path(&l, 2, path);
     uint8_t *bytes = fixture_read(path, &size);
     for (size_t at = 0; at < size; at += at < 400 || at + 600 > size ? 1 : 23) {
         bytes[at] ^= (uint8_t)(1u << at % 8);
@@ -306,16 +201,16 @@ Test(checkpoint, damage_at_every_byte_is_found) {
     cr_assert(list_has(&l, 3));
     expect_expansion(&l, 3);
     free(bytes);
-    lab_free(&l);
+    checkpoint_lab_free(&l);
 }
 
 Test(checkpoint, a_missing_one_breaks_the_chain) {
-    struct lab l = lab_make(30, 4, 10);
+    struct checkpoint_lab l = checkpoint_lab_make(30, 4, 10);
     struct skein_checkpoint_list list;
     struct skein_error err = {""};
     char path[300], other[300];
 
-    path_of(&l, 2, path);
+    checkpoint_lab_path(&l, 2, path);
     cr_assert_eq(unlink(path), 0);
     expect_refusal(&l, "missing");
     cr_assert_eq(skein_checkpoint_list_read(l.rec, &list, NULL), 0);
@@ -325,30 +220,31 @@ Test(checkpoint, a_missing_one_breaks_the_chain) {
     skein_checkpoint_list_free(&list);
     cr_assert_eq(skein_checkpoint_expand(l.rec, 4, l.out, &err), -ENOENT);
     /* Another one in its place is no better, not even with its number. */
-    path_of(&l, 3, other);
+    checkpoint_lab_path(&l, 3, other);
     cr_assert_eq(rename(other, path), 0);
     expect_refusal(&l, "renamed");
-    lab_free(&l);
+    checkpoint_lab_free(&l);
 }
 
 Test(checkpoint, of_another_recording) {
-    struct lab l = lab_make(30, 3, 10), other = lab_make(30, 3, 11);
+    struct checkpoint_lab l = checkpoint_lab_make(30, 3, 10),
+                          other = checkpoint_lab_make(30, 3, 11);
     char from[300], to[300];
     size_t size;
 
     /* The fixture's UUID is always the same, the chain is not. */
-    path_of(&other, 2, from);
-    path_of(&l, 2, to);
+    checkpoint_lab_path(&other, 2, from);
+    checkpoint_lab_path(&l, 2, to);
     uint8_t *bytes = fixture_read(from, &size);
     fixture_write(to, bytes, size);
     free(bytes);
     expect_refusal(&l, "of another chain");
-    lab_free(&l);
-    lab_free(&other);
+    checkpoint_lab_free(&l);
+    checkpoint_lab_free(&other);
 }
 
 Test(checkpoint, the_snapshot_must_be_whole) {
-    struct lab l = lab_make(30, 2, 10);
+    struct checkpoint_lab l = checkpoint_lab_make(30, 2, 10);
     struct skein_error err = {""};
     char path[300];
     size_t size;
@@ -363,22 +259,22 @@ Test(checkpoint, the_snapshot_must_be_whole) {
         bytes[at] ^= 4;
     }
     free(bytes);
-    lab_free(&l);
+    checkpoint_lab_free(&l);
 }
 
 /* A log that ends before a checkpoint: the recorder died, and lost what was in memory. */
 Test(checkpoint, behind_the_end) {
-    struct lab l = lab_make(30, 1, 10);
+    struct checkpoint_lab l = checkpoint_lab_make(30, 1, 10);
     struct skein_checkpoint_packer *packer;
     struct skein_error err = {""};
 
     cr_assert_eq(skein_checkpoint_packer_open(l.dir, &l.manifest, 1, &packer, &err), 0);
-    move(&l, 3, 1);
+    checkpoint_lab_move(&l, 3, 1);
     machine_checkpoint(&l.m, l.out);
     cr_assert_eq(skein_checkpoint_packer_add(packer, l.out, &err), 0, "%s", err.text);
     skein_checkpoint_packer_close(packer);
     cr_assert(list_has(&l, 1) && !list_has(&l, 2));
     cr_assert_eq(skein_recording_check(l.rec, &err), -EBADMSG);
     cr_assert_not_null(strstr(err.text, "behind the end"), "%s", err.text);
-    lab_free(&l);
+    checkpoint_lab_free(&l);
 }

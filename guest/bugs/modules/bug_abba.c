@@ -20,6 +20,7 @@ static noinline long transfer(struct account *from, struct account *to) {
     long status = -ENOSPC;
 
     mutex_lock(&from->lock);
+    bug_note((u64)current);
     /* The bug: whoever transfers the other way may have the other lock already. */
     mutex_lock(&to->lock);
     if (from->balance > 0) {

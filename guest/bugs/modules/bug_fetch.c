@@ -18,40 +18,43 @@ static struct {
 
 static DEFINE_MUTEX(last_lock);
 
-static noinline long message_check(const struct bug_message __user *m) {
-    u32 length;
-
-    if (get_user(length, &m->length)) {
-        return -EFAULT;
-    }
-    return length <= BUG_MESSAGE_MAX ? 0 : -EMSGSIZE;
-}
-
-static noinline long message_copy(const struct bug_message __user *m) {
+/* All of it between user_access_begin() and its end. */
+static __always_inline long message_read(const struct bug_message __user *m) {
     u8 *text = last.text;
     u32 length, i;
 
-    /* The bug: this need not be the length that was checked. */
-    if (get_user(length, &m->length)) {
-        return -EFAULT;
+    unsafe_get_user(length, &m->length, fault);
+    if (length > BUG_MESSAGE_MAX) {
+        return -EMSGSIZE;
     }
+    bug_note(length);
+    /* The bug: this need not be the length that was checked. */
+    unsafe_get_user(length, &m->length, fault);
     length = min_t(u32, length, sizeof(m->text));
     for (i = 0; i < length; i++) {
-        if (get_user(text[i], &m->text[i])) {
-            return -EFAULT;
-        }
+        unsafe_get_user(text[i], &m->text[i], fault);
     }
     return 0;
+fault:
+    return -EFAULT;
 }
 
-static long message_send(const struct bug_message __user *m) {
+static noinline long message_copy(const struct bug_message __user *m) {
+    long status;
+
+    if (!user_access_begin(m, sizeof(*m))) {
+        return -EFAULT;
+    }
+    status = message_read(m);
+    user_access_end();
+    return status;
+}
+
+static noinline long message_send(const struct bug_message __user *m) {
     long status;
 
     mutex_lock(&last_lock);
-    status = message_check(m);
-    if (!status) {
-        status = message_copy(m);
-    }
+    status = message_copy(m);
     if (last.canary != CANARY) {
         BUG_REPORT(&last.canary, "bug_fetch: a message has overflowed its buffer");
     }

@@ -1,6 +1,6 @@
 /*
  * A list corrupted by an unlocked update: the open files of the device stand in a list, the one
- * that was used last at its end. Opening and closing lock the list; using does not.
+ * that was used last at its end. Whoever uses one unlocks the list too early.
  */
 #include <linux/list.h>
 #include <linux/slab.h>
@@ -10,16 +10,28 @@
 
 struct client {
     struct list_head node;
-    u64 touched;
+    pid_t owner;
 };
 
 static DEFINE_SPINLOCK(clients_lock);
 static LIST_HEAD(clients);
 
+/* Behind the last one. */
+static noinline void client_append(struct client *c) {
+    struct list_head *last = READ_ONCE(clients.prev);
+
+    if (last != &clients) {
+        bug_note((u64)last);
+    }
+    __list_add(&c->node, last, &clients);
+}
+
 static noinline long client_touch(struct client *c) {
-    c->touched++;
-    /* The bug: clients_lock is for this, too. */
-    list_move_tail(&c->node, &clients);
+    spin_lock(&clients_lock);
+    list_del(&c->node);
+    spin_unlock(&clients_lock);
+    /* The bug: the lock should be held until the client is back in the list. */
+    client_append(c);
     return 0;
 }
 
@@ -28,9 +40,10 @@ static int list_open(struct inode *inode, struct file *file) {
     if (!c) {
         return -ENOMEM;
     }
+    c->owner = current->pid;
     file->private_data = c;
     spin_lock(&clients_lock);
-    list_add_tail(&c->node, &clients);
+    client_append(c);
     spin_unlock(&clients_lock);
     return 0;
 }

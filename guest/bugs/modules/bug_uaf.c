@@ -11,6 +11,7 @@
 
 #define OBJECT_LIVE 0x6c697665u
 #define OBJECT_DEAD 0xdeaddeadu
+#define QUARANTINE 256
 
 struct object {
     u32 magic;
@@ -33,9 +34,16 @@ static noinline struct object *object_make(void) {
     return o;
 }
 
+/* Memory is used again late, as with KASAN: an object that is dead is seen to be. */
 static noinline void object_free(struct object *o) {
+    static struct object *quarantine[QUARANTINE];
+    static unsigned int next;
+
     WRITE_ONCE(o->magic, OBJECT_DEAD);
-    kmem_cache_free(cache, o);
+    swap(o, quarantine[next++ % QUARANTINE]);
+    if (o) {
+        kmem_cache_free(cache, o);
+    }
 }
 
 static void object_put(struct object *o) {
@@ -47,7 +55,8 @@ static void object_put(struct object *o) {
 static noinline struct object *object_get(void) {
     struct object *o = READ_ONCE(published);
     if (o) {
-        /* The bug: nothing keeps the object until here. */
+        bug_note(o->generation);
+        /* The bug: until here nothing keeps the object. */
         atomic_inc(&o->references);
     }
     return o;
@@ -60,7 +69,7 @@ static noinline void object_check(const struct object *o) {
     }
 }
 
-static long use(void) {
+static noinline long use(void) {
     struct object *o = object_get();
     if (!o) {
         return -ENOENT;
@@ -72,7 +81,7 @@ static long use(void) {
 }
 
 /* The device's open file is used by one process: nobody else replaces. */
-static long replace(void) {
+static noinline long replace(void) {
     struct object *o = object_make(), *old;
     if (!o) {
         return -ENOMEM;

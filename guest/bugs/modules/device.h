@@ -22,4 +22,20 @@
         panic(__VA_ARGS__);                                                                        \
     } while (0)
 
+/*
+ * What every module does in the middle of its bug: it notes in a history who was here. No branch,
+ * no call: an interleaving that goes wrong has to begin between two of its instructions, where a
+ * translator's blocks do not end and only chaos ends them.
+ */
+#define BUG_HISTORY 96
+static u64 bug_history[BUG_HISTORY];
+
+static __always_inline void bug_note(u64 what) {
+#pragma GCC unroll 96
+    for (int i = BUG_HISTORY - 1; i > 0; i--) {
+        WRITE_ONCE(bug_history[i], READ_ONCE(bug_history[i - 1]));
+    }
+    WRITE_ONCE(bug_history[0], what);
+}
+
 #endif

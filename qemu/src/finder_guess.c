@@ -1,0 +1,240 @@
+/*
+ * The hypotheses on what is wrong in the log, the likely ones and the cheap ones first.
+ */
+#include "accel/tcg/skein/finder.h"
+
+/* Events whose place is looked for, nearest to the difference. */
+#define SCANS_MAX 32
+/* Words of one event whose bits are tried. */
+#define WORDS_MAX 136
+/* By how much a position may be wrong that no digest stands at. */
+#define SHIFT_MAX 64
+
+struct skein_hypothesis skein_guess_word(SkeinCPU *c, const struct skein_suspect *s, size_t word,
+                                         uint64_t value, enum skein_finding_way way)
+{
+    struct skein_hypothesis h = {.shard = c->id,
+                                 .tick = s->tick,
+                                 .end = s->end,
+                                 .way = way,
+                                 .recorded = s->record,
+                                 .right = skein_finder_copy(s->record)};
+
+    if (word == 0) {
+        h.right->arg = value >> 32;
+    } else {
+        ((uint64_t *)h.right)[word] = value;
+    }
+    return h;
+}
+
+static uint64_t word_of(const struct skein_record *r, size_t word)
+{
+    return word ? ((const uint64_t *)r)[word] : r->kind | (uint64_t)r->arg << 32;
+}
+
+/* What was compared, if it stands in the event as it is: the event alone may be wrong. */
+static bool guess_field(SkeinCPU *c, const struct skein_suspect *s,
+                        const struct skein_divergence *d)
+{
+    for (size_t k = 0; k < MIN(s->record->size_bytes / 8, 6); k++) {
+        uint64_t value = k ? word_of(s->record, k) : s->record->arg;
+        struct skein_hypothesis h;
+
+        if (value != d->expected) {
+            continue;
+        }
+        h = skein_guess_word(c, s, k, k ? d->got : d->got << 32, SKEIN_WAY_FIELD);
+        if (!skein_finder_try(&h)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_place(const struct skein_record *r)
+{
+    return (r->kind == SKEIN_TOKEN && !(r->flags & SKEIN_F_AT_IO)) || r->kind == SKEIN_INTERRUPT;
+}
+
+static bool guess_place(SkeinCPU *c, const struct skein_suspect *s)
+{
+    struct skein_hypothesis h =
+        skein_guess_word(c, s, 1, word_of(s->record, 1), SKEIN_WAY_POSITION);
+
+    h.scan = true;
+    return skein_finder_try(&h);
+}
+
+/* Which word is a position that no digest vouches for; 0: none. */
+static size_t position_word(const struct skein_record *r)
+{
+    switch (r->kind) {
+    case SKEIN_MARK:
+    case SKEIN_TLB_FLUSH:
+    case SKEIN_ENTRY:
+        return 1;
+    case SKEIN_MEM:
+        return r->flags & SKEIN_F_USER ? 0 : 1;
+    case SKEIN_TOKEN:
+        return r->flags & SKEIN_F_AT_IO ? 2 : 0;
+    default:
+        return 0;
+    }
+}
+
+static bool guess_shift(SkeinCPU *c, const struct skein_suspect *s)
+{
+    size_t k = position_word(s->record);
+
+    for (int64_t by = 1; k && by <= SHIFT_MAX; by = by < 0 ? 1 - by : -by) {
+        struct skein_hypothesis h =
+            skein_guess_word(c, s, k, word_of(s->record, k) + by, SKEIN_WAY_POSITION);
+
+        if (!skein_finder_try(&h)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The next event of a vCPU as far as the child came is a slice that nothing precedes: it may follow
+ * what was released last. */
+static bool guess_edge(const struct skein_trial *t, uint32_t shard, uint64_t cursor, uint64_t tick)
+{
+    struct skein_shard_reader *reader = skein_finder_reader(shard);
+    uint64_t wanted = shard == t->divergence.vcpu ? t->divergence.tick : tick + 1;
+    const struct skein_record *r;
+    struct skein_token_payload *p;
+
+    while ((r = skein_replay_peek_at(reader, &cursor)) && ++tick < wanted) {
+    }
+    if (r && r->kind == SKEIN_TOKEN) {
+        struct skein_hypothesis h = {.shard = shard,
+                                     .tick = tick,
+                                     .end = cursor,
+                                     .way = SKEIN_WAY_EDGE,
+                                     .recorded = r,
+                                     .right = skein_finder_copy(r)};
+
+        h.right->arg = t->released_shard;
+        p = (void *)(h.right + 1);
+        p->edge_tick = t->released_tick;
+        return skein_finder_try(&h);
+    }
+    return true;
+}
+
+static bool guess_edges(const struct skein_trial *t)
+{
+    bool more = true;
+
+    for (uint32_t i = 0; i < skein_vm.cpu_count && more; i++) {
+        SkeinCPU *c = &skein_vm.cpus[i];
+
+        more = guess_edge(t, i, c->cursor, c->tick);
+    }
+    return more &&
+           guess_edge(t, skein_vm.device_shard, skein_vm.device_cursor, skein_vm.device_tick);
+}
+
+/* May another value of the word be tried? Sizes must stay what they are. */
+static bool is_free(const struct skein_record *r, size_t word)
+{
+    if (word == 0) {
+        return r->kind == SKEIN_ENTRY || r->kind == SKEIN_INTERRUPT || r->kind == SKEIN_PAGE_CLEAN;
+    }
+    if (r->kind == SKEIN_ENTRY) {
+        return word != 4; /* mask */
+    }
+    return r->kind != SKEIN_FPU || word > 2;
+}
+
+static bool guess_bits(SkeinCPU *c, const struct skein_suspect *s)
+{
+    for (size_t k = 0; k < MIN(s->record->size_bytes / 8, WORDS_MAX); k++) {
+        for (unsigned bit = k ? 0 : 32; is_free(s->record, k) && bit < 64; bit++) {
+            struct skein_hypothesis h =
+                skein_guess_word(c, s, k, word_of(s->record, k) ^ 1ull << bit, SKEIN_WAY_TRIED);
+
+            if (!skein_finder_try(&h)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool guess_bytes(SkeinCPU *c, const struct skein_suspect *s)
+{
+    for (size_t k = 1; k < MIN(s->record->size_bytes / 8, WORDS_MAX); k++) {
+        for (unsigned i = 0; is_free(s->record, k) && i < 8 * 256; i++) {
+            struct skein_hypothesis h = skein_guess_word(
+                c, s, k, word_of(s->record, k) ^ (uint64_t)(i & 0xff) << i / 256 * 8,
+                SKEIN_WAY_TRIED);
+
+            if (ctpop32(i & 0xff) > 1 && !skein_finder_try(&h)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool for_each(SkeinCPU *c, const struct skein_suspect *s, size_t count,
+                     bool (*guess)(SkeinCPU *c, const struct skein_suspect *s))
+{
+    while (count-- > 0) {
+        if (!guess(c, &s[count])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool guess_places(SkeinCPU *c, const struct skein_suspect *s, size_t count)
+{
+    unsigned tried = 0;
+
+    while (count-- > 0 && tried < SCANS_MAX) {
+        if (has_place(s[count].record)) {
+            tried++;
+            if (!guess_place(c, &s[count])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Events behind the difference that may have led to it: the next stop, looked ahead for. */
+static size_t up_to_next_stop(const struct skein_suspect *s, size_t count, uint64_t wrong)
+{
+    size_t n = 0;
+    uint64_t icount;
+
+    while (n < count && s[n].tick <= wrong) {
+        n++;
+    }
+    while (n < count && !skein_record_is_stop(s[n].record, &icount)) {
+        n++;
+    }
+    return MIN(n + 1, count);
+}
+
+void skein_finder_guess(SkeinCPU *c, const struct skein_suspect *s, size_t count,
+                        const struct skein_trial *t)
+{
+    const struct skein_divergence *d = &t->divergence;
+    size_t n = up_to_next_stop(s, count, d->tick);
+
+    for (size_t i = 0; i < n; i++) {
+        if (s[i].tick + 1 >= d->tick && !guess_field(c, &s[i], d)) {
+            return;
+        }
+    }
+    if (skein_solve_try(t) && guess_places(c, s, n) && guess_edges(t) &&
+        for_each(c, s, n, guess_shift) && for_each(c, s, n, guess_bits)) {
+        for_each(c, s, n, guess_bytes);
+    }
+}

@@ -1,0 +1,108 @@
+"""Checkpoints: taken while recording and while replaying, begun at, damaged, and their maker killed."""
+
+import json
+import os
+import re
+import signal
+import time
+
+from lab import last_lines, need, verdict_line
+
+READY = "console:SKEIN-READY"
+
+
+def checkpoints(lab, name="rec"):
+    result = lab.skein("info", "--json", lab.dir(name)).need_code(0, "info")
+    return json.loads(result.out)["checkpoints"]
+
+
+def replay_from(lab, where, code=0, name="rec"):
+    """Replays from there; it must be the same, as far as the recording goes."""
+    result = lab.skein("replay", "-q", "--json", "--from", str(where), lab.dir(name))
+    verdict = json.loads(result.out) if result.out else {}
+    need(result.code == code, "replay --from %s: exit code %d instead of %d: %s %s"
+         % (where, result.code, code, verdict_line(verdict), last_lines(result.err)))
+    return verdict
+
+
+def replay_from_each(lab, found, code=0, name="rec"):
+    """From the first, the last and some between: each has fewer events to come."""
+    left = None
+    for c in found[::max(1, len(found) // 4)] + found[-1:]:
+        verdict = replay_from(lab, c["number"], code, name)
+        need(left is None or verdict["events_done"] <= left,
+             "from checkpoint %d there are more events than before" % c["number"])
+        left = verdict["events_done"]
+
+
+def whole(found):
+    bad = [c for c in found if not c["ok"]]
+    need(not bad, "checkpoint %s" % bad[:1])
+    need(all(a["icount"] <= b["icount"] for a, b in zip(found, found[1:])), "they run backwards")
+    return found
+
+
+def record_with_epochs(lab, smp):
+    lab.record("demo", arg="1", smp=smp, start=READY, options=["--epoch", "1"])
+    found = whole(checkpoints(lab))
+    need(found, "no checkpoint was taken")
+    need(not [n for n in os.listdir("/dev/shm") if ".checkpoint." in n and "-%d-" % lab.processes[0].pid
+              in n], "a raw checkpoint is left in /dev/shm")
+    replay_from_each(lab, found)
+    last = found[-1]
+    for where in ("icount=%d" % last["icount"], "slice=%d" % (last["slices"] + 1)):
+        verdict = replay_from(lab, where)
+        need(verdict["events_done"] < lab.summary()["events"], "%s began at the start" % where)
+    verdict = lab.verify()
+    need(verdict["events_done"] == verdict["events_total"], "verify: not all events")
+
+
+def add_in_replay(lab):
+    lab.record("demo", arg="1", start=READY)
+    lab.skein("replay", "-q", "--epoch", "0.5", lab.dir()).need_code(0, "replay --epoch")
+    found = whole(checkpoints(lab))
+    need(found, "no checkpoint was taken")
+    lab.skein("replay", "-q", "--epoch", "0.5", lab.dir()).need_code(2, "once more").need_one_line(
+        "--from %d" % found[-1]["number"])
+    replay_from_each(lab, found)
+
+
+def flip(path):
+    with open(path, "r+b") as f:
+        f.seek(os.path.getsize(path) // 2)
+        byte = f.read(1)[0]
+        f.seek(-1, os.SEEK_CUR)
+        f.write(bytes([byte ^ 1]))
+
+
+def kill_the_maker(lab):
+    p = lab.start(*lab.record_args("forever", start=READY, options=["--epoch", "0.3"]))
+    lab.wait_for(p, "SKEIN-READY")
+    folder = lab.dir() + "/checkpoints"
+    while not os.path.isdir(folder) or \
+            sum(bool(re.fullmatch(r"\d+\.skc", n)) for n in os.listdir(folder)) < 3:
+        lab.left_s()
+        time.sleep(0.02)
+    qemu = lab.qemu_of(p)
+    p.send_signal(signal.SIGKILL)
+    lab.finish(p)
+    lab.wait_until_gone(qemu)
+    recovered = lab.recover()
+    need(recovered["checkpoints_kept"] >= 3, "%d were kept" % recovered["checkpoints_kept"])
+    need(not [n for n in os.listdir(folder) if n.endswith(".partial")], "half a one is left")
+    found = whole(checkpoints(lab))
+    need(len(found) == recovered["checkpoints_kept"], "there are %d" % len(found))
+    replay_from_each(lab, found, 3)
+    flip(folder + "/000002.skc")
+    result = lab.skein("replay", "-q", "--from", "3", lab.dir()).need_code(2, "from a damaged one")
+    result.need_one_line("000002.skc is damaged", "checkpoint 1 can be used")
+    replay_from(lab, 1, 3)
+
+
+def add_cases(case):
+    for smp in (2, 4):
+        @case("checkpoints-%dcpu" % smp, "quick soak", 400)
+        def run(lab, smp=smp):
+            record_with_epochs(lab, smp)
+    case("checkpoints-in-replay", "quick soak", 400)(add_in_replay)
+    case("checkpoints-kill", "quick soak", 400)(kill_the_maker)
