@@ -95,6 +95,10 @@ void skein_child_stop(struct skein_child *c) {
         ;
 }
 
+bool skein_child_killed(const struct skein_child *c) {
+    return c->exited && WIFSIGNALED(c->status);
+}
+
 void skein_child_describe(const struct skein_child *c, char *buf, size_t len) {
     assert(c->exited);
     if (WIFSIGNALED(c->status))

@@ -40,6 +40,9 @@ bool skein_child_wait(struct skein_child *c, unsigned timeout_ms);
 /* SIGTERM, three seconds of grace, SIGKILL; returns when it is gone. */
 void skein_child_stop(struct skein_child *c);
 
+/* It has exited, by a signal. */
+bool skein_child_killed(const struct skein_child *c);
+
 /* "exit code 1" or "killed by signal 9 (Killed)". */
 void skein_child_describe(const struct skein_child *c, char *buf, size_t len);
 

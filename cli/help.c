@@ -81,6 +81,21 @@ static const char verify[] =
     "epoch\n" QEMU_OPTIONS "  -q, --quiet         only those that are not the same; no progress\n"
     "      --json[=FILE]   an array for programs, on stdout or into FILE\n";
 
+static const char bisect[] =
+    "skein bisect [OPTIONS] DIR\n"
+    "\n"
+    "Goes from a replay that differs to the first instruction that does, and shows both sides: "
+    "from\n"
+    "the last digest that was right, single changes of the log are tried until those that follow "
+    "are\n"
+    "right. 0: the same; 1: found; 3: only where the digests are right and wrong is known.\n"
+    "\n"
+    "      --reference DIR compares with this copy or recording of the same run instead\n"
+    "      --reference-qemu PATH\n"
+    "                      compares with a replay by this QEMU instead\n"
+    "  -j, --jobs N        changes tried at a time, up to 64 (as many as cores)\n"
+    "      --seconds N     tries for so long (300)\n" QEMU_OPTIONS JSON_OPTION;
+
 static const char info[] = "skein info [OPTIONS] DIR\n"
                            "\n"
                            "Shows what was recorded.\n"
@@ -197,21 +212,10 @@ static const struct {
     const char *verb;
     const char *text;
 } texts[] = {
-    {"doctor", doctor},
-    {"record", record},
-    {"replay", replay},
-    {"verify", verify},
-    {"info", info},
-    {"stats", stats},
-    {"ls", ls},
-    {"cat", cat},
-    {"diff", diff},
-    {"export", export},
-    {"timeline", timeline},
-    {"symbols", symbols},
-    {"collect", collect},
-    {"recover", recover},
-    {"completion", completion},
+    {"doctor", doctor},   {"record", record},   {"replay", replay},   {"verify", verify},
+    {"bisect", bisect},   {"info", info},       {"stats", stats},     {"ls", ls},
+    {"cat", cat},         {"diff", diff},       {"export", export},   {"timeline", timeline},
+    {"symbols", symbols}, {"collect", collect}, {"recover", recover}, {"completion", completion},
 };
 
 const char *skein_help_find(const char *verb) {

@@ -48,8 +48,10 @@ static void ask_for_the_end(struct skein_record_loop *l, struct progress_of_run 
 static void leave(struct skein_record_loop *l, struct progress_of_run *r) {
     const struct skein_qmp *q = &l->vm->qmp;
     bool running = skein_session_state(l->stage->session) == SKEIN_STATE_RUNNING;
-    ask_for_the_end(l, r);
-    bool answered = l->vm->kind == SKEIN_VM_ASKED || q->waiting == 0;
+    bool asked = l->vm->kind == SKEIN_VM_ASKED;
+    if (running || !asked) /* an ended session's object is there until it is told to go */
+        ask_for_the_end(l, r);
+    bool answered = asked || q->waiting == 0;
     l->vm->left = q->fd < 0 || (answered && !running);
 }
 

@@ -266,6 +266,15 @@ static int report(const struct record_run *r) {
     return skein_fail(SKEIN_EXIT_INCOMPLETE, "%s is incomplete: %s", o->dir, m->end_reason);
 }
 
+/* What there is can be recovered. */
+static int no_manifest(struct record_run *r, const struct skein_error *err) {
+    r->manifest.complete = false;
+    snprintf(r->manifest.end_reason, sizeof(r->manifest.end_reason), "%s", err->text);
+    if (r->opts->vm == SKEIN_VM_ASKED)
+        skein_collect_tell_end(r->vm.qmp.fd, r->dir, &r->manifest);
+    return skein_fail(SKEIN_EXIT_INCOMPLETE, "%s", err->text);
+}
+
 /* Nothing has been started yet. */
 static int refuse(const struct record_run *r, const struct skein_error *err) {
     if (r->opts->vm == SKEIN_VM_ASKED)
@@ -329,7 +338,7 @@ static int run(struct record_run *r, struct skein_error *err) {
     if (r->stage.keep)
         fprintf(stderr, "skein: what is in no file yet is kept in memory: skein recover %s\n",
                 r->opts->dir);
-    return ret != 0 ? skein_fail(SKEIN_EXIT_INCOMPLETE, "%s", err->text) : report(r);
+    return ret != 0 ? no_manifest(r, err) : report(r);
 }
 
 static void fill_outcome(const struct record_run *r, struct skein_record_outcome *out) {

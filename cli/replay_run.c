@@ -271,8 +271,9 @@ static void judge_silence(struct replay_run *r) {
         set_outcome(r, SKEIN_OUTCOME_UNREADABLE, h->message);
         return;
     }
-    r->result->outcome =
-        state == SKEIN_STATE_NEW ? SKEIN_OUTCOME_UNREADABLE : SKEIN_OUTCOME_CRASHED;
+    r->result->outcome = state == SKEIN_STATE_NEW && !skein_child_killed(&r->child)
+                             ? SKEIN_OUTCOME_UNREADABLE
+                             : SKEIN_OUTCOME_CRASHED;
     skein_error_set(&r->result->error, 0, "QEMU ended without a verdict (%s)%s%s", how,
                     words[0] != '\0' ? ": " : "", words);
 }

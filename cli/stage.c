@@ -1,7 +1,9 @@
 #include "cli/stage.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +12,8 @@
 
 #include "cli/checkpoint_taker.h"
 #include "pipeline/huge_pages.h"
+
+#define SHM_DIR "/dev/shm"
 
 int skein_stage_open(struct skein_stage *s, const struct skein_session_params *params, bool verbose,
                      struct skein_error *err) {
@@ -38,6 +42,26 @@ void skein_stage_explain_pages(const struct skein_stage *s) {
                 skein_huge_pages_offered("/dev/shm")
                     ? "the system has no huge ones free"
                     : "mount -o remount,huge=advise /dev/shm offers huge ones");
+}
+
+/* The process that made a file of a replay; 0: it is none. */
+static pid_t replay_of(const char *name) {
+    int pid = 0, end = 0;
+    if (sscanf(name, "skein-%*36[0-9a-f-]-%d-replay%n", &pid, &end) != 1 || end == 0)
+        return 0;
+    return pid;
+}
+
+void skein_stage_sweep(void) {
+    DIR *dir = opendir(SHM_DIR);
+    if (dir == NULL)
+        return;
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        pid_t pid = replay_of(e->d_name);
+        if (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH)
+            unlinkat(dirfd(dir), e->d_name, 0);
+    }
+    closedir(dir);
 }
 
 void skein_stage_close(struct skein_stage *s) {

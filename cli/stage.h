@@ -26,6 +26,9 @@ int skein_stage_open(struct skein_stage *s, const struct skein_session_params *p
 /* Huge pages were asked for: says on stderr why there are none, and what to do. */
 void skein_stage_explain_pages(const struct skein_stage *s);
 
+/* Removes what replays left that were killed: they hold as much memory as a guest has. */
+void skein_stage_sweep(void);
+
 /* Removes everything that it made, unless it is to be kept. */
 void skein_stage_close(struct skein_stage *s);
 

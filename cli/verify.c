@@ -12,8 +12,10 @@
 #include "cli/outfile.h"
 #include "cli/qemu_probe.h"
 #include "cli/report.h"
+#include "cli/stage.h"
 #include "cli/verify_pool.h"
 #include "cli/verify_report.h"
+#include "cli/verify_room.h"
 #include "cli/verify_store.h"
 
 #define WORKERS_MAX 1024u
@@ -126,16 +128,19 @@ static int write_junit(const struct skein_verify *v, const char *path) {
 }
 
 static int verify(struct skein_verify *v, const struct verify_cmd *c, struct skein_json *json) {
+    const uint32_t wanted = c->workers != 0 ? c->workers : processors();
     struct printer printer = {c, json};
     struct skein_verify_pool_opts opts = {
         .run = c->run,
-        .workers = c->workers != 0 ? c->workers : processors(),
+        .workers = skein_verify_room(v, wanted),
         .quiet = c->quiet,
         .recording_done = print_recording,
         .opaque = &printer,
     };
     struct skein_error err = {""};
     int ret = 0;
+    if (opts.workers < wanted && !c->quiet)
+        skein_fail(0, "/dev/shm has room for %u of %u replays at once", opts.workers, wanted);
     if (c->resume != NULL)
         ret = skein_verify_store_open(c->resume, &opts.store, &err);
     if (ret == 0 && c->resume != NULL)
@@ -184,6 +189,7 @@ int skein_cmd_verify(int argc, char **argv) {
     int code = parse(&c, argc, argv);
     if (code != 0)
         return code;
+    skein_stage_sweep();
     if (skein_verify_plan(argv + optind, &v, &err) != 0)
         code = skein_fail(SKEIN_EXIT_FAILED, "%s", err.text);
     if (code == 0)

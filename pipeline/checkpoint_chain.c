@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pipeline/recording_private.h"
+
 /* Beside the guest's memory: video memory, ROMs. */
 #define OTHER_RAM_BYTES (UINT64_C(1) << 30)
 
@@ -27,9 +29,35 @@ bool skein_checkpoint_cut_reached(const struct skein_checkpoint_cut *a,
            a->console_bytes <= b->console_bytes;
 }
 
+bool skein_checkpoint_cut_same(const struct skein_checkpoint_cut *a,
+                               const struct skein_checkpoint_cut *b) {
+    bool same = a->vcpu_count == b->vcpu_count && a->released_shard == b->released_shard &&
+                a->released_tick == b->released_tick && a->slices == b->slices &&
+                a->console_bytes == b->console_bytes && a->console_hash == b->console_hash &&
+                a->ram_digest == b->ram_digest &&
+                skein_clock_compare(&a->clock, &b->clock) == SKEIN_CLOCK_EQUAL;
+
+    for (uint32_t i = 0; i < a->vcpu_count && same; i++) {
+        same = a->vcpu[i].icount == b->vcpu[i].icount && a->vcpu[i].digest == b->vcpu[i].digest &&
+               a->vcpu[i].in_kernel == b->vcpu[i].in_kernel;
+    }
+    return same;
+}
+
 bool skein_checkpoint_is_within(const struct skein_checkpoint_cut *cut,
                                 const struct skein_clock *end) {
     return clock_reached(&cut->clock, end);
+}
+
+bool skein_checkpoint_is_reached(const struct skein_recording *rec,
+                                 const struct skein_checkpoint_cut *cut) {
+    struct skein_clock end;
+
+    skein_clock_init(&end, cut->clock.shard_count);
+    if (rec->segment_count != 0) {
+        memcpy(end.tick, rec->segments[rec->segment_count - 1]->clock_end, sizeof(end.tick));
+    }
+    return skein_checkpoint_is_within(cut, &end);
 }
 
 static bool same_blocks(const struct skein_checkpoint_footer *a, const struct skein_raw_block *b,

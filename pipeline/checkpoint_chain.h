@@ -39,9 +39,17 @@ int skein_checkpoint_follows(const struct skein_checkpoint_file *f,
 bool skein_checkpoint_cut_reached(const struct skein_checkpoint_cut *a,
                                   const struct skein_checkpoint_cut *b);
 
+/* Both of the same recording. */
+bool skein_checkpoint_cut_same(const struct skein_checkpoint_cut *a,
+                               const struct skein_checkpoint_cut *b);
+
 /* Whether a log up to these ticks reaches it. */
 bool skein_checkpoint_is_within(const struct skein_checkpoint_cut *cut,
                                 const struct skein_clock *end);
+
+/* Whether the recording's log does, up to its last event. */
+bool skein_checkpoint_is_reached(const struct skein_recording *rec,
+                                 const struct skein_checkpoint_cut *cut);
 
 /* The highest number that a file has, 0: there is none. Names that end in .partial do not count. */
 int skein_checkpoint_last(const char *dir, uint64_t *last, struct skein_error *err);

@@ -342,7 +342,7 @@ static int add_table(struct packing *k, struct skein_error *err) {
 
 static int pack(struct packing *k, struct skein_error *err) {
     uint64_t footer_xxh64;
-    int rc = skein_raw_map_checkpoint(k->raw, k->path, &k->map, err);
+    int rc = skein_raw_map_file(k->raw, k->path, &k->map, err);
 
     if (rc == 0 && (rc = check_map(k, err)) == 0 && (rc = start_file(k, err)) == 0) {
         rc = add_state(k, err);

@@ -296,15 +296,21 @@ static int walk(struct walk *w, struct skein_error *err) {
     return 0;
 }
 
-int skein_raw_map_checkpoint(FILE *f, const char *path, struct skein_raw_map *map,
-                             struct skein_error *err) {
-    struct walk w = {.raw = {.read = skein_raw_read_file, .opaque = f, .what = path}, .map = map};
+int skein_raw_map(const struct skein_raw *raw, uint64_t bytes, struct skein_raw_map *map,
+                  struct skein_error *err) {
+    struct walk w = {.raw = *raw, .map = map};
+
+    *map = (struct skein_raw_map){.bytes = bytes};
+    return walk(&w, err);
+}
+
+int skein_raw_map_file(FILE *f, const char *path, struct skein_raw_map *map,
+                       struct skein_error *err) {
+    const struct skein_raw raw = {.read = skein_raw_read_file, .opaque = f, .what = path};
     off_t end;
 
-    *map = (struct skein_raw_map){.number = 0};
     if (fseeko(f, 0, SEEK_END) != 0 || (end = ftello(f)) < 0 || fseeko(f, 0, SEEK_SET) != 0) {
         return skein_error_sys(err, -errno, "cannot read %s", path);
     }
-    map->bytes = (uint64_t)end;
-    return walk(&w, err);
+    return skein_raw_map(&raw, (uint64_t)end, map, err);
 }

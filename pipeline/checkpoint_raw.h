@@ -89,9 +89,12 @@ struct skein_raw_map {
     uint64_t state_before_ram;
 };
 
-/* Reads a raw checkpoint (not a snapshot) once, RAM's content excepted, and checks it. */
-int skein_raw_map_checkpoint(FILE *f, const char *path, struct skein_raw_map *map,
-                             struct skein_error *err);
+/* Reads a raw checkpoint (not a snapshot) of that length once, and checks it; RAM's content is
+ * passed over. Without RAM it is one, too. */
+int skein_raw_map(const struct skein_raw *raw, uint64_t bytes, struct skein_raw_map *map,
+                  struct skein_error *err);
+int skein_raw_map_file(FILE *f, const char *path, struct skein_raw_map *map,
+                       struct skein_error *err);
 
 /* A source that is a file, for `read`; opaque: the FILE. */
 int skein_raw_read_file(void *opaque, void *to, size_t bytes);

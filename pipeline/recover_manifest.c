@@ -146,17 +146,23 @@ static int adopt_snapshot(struct skein_recovery *r, const char *path, struct ske
     return rc;
 }
 
+/* The snapshot was whole then. A recording that QEMU has given up had begun, too. */
+static bool has_begun(struct skein_session *session) {
+    const enum skein_session_state state = skein_session_state(session);
+
+    return state == SKEIN_STATE_RUNNING || state == SKEIN_STATE_ENDED ||
+           (state == SKEIN_STATE_FAILED && skein_session_header(session)->start_ns != 0);
+}
+
 /* The raw snapshot beside the session, which QEMU has written and nobody has packed. */
 static int pack_snapshot(struct skein_recovery *r, const char *dir, struct skein_error *err) {
     char raw[PATH_MAX + 16];
-    enum skein_session_state state;
 
     if (r->session == NULL) {
         return -ENOENT;
     }
-    state = skein_session_state(r->session);
     snprintf(raw, sizeof(raw), "%s.snapshot", r->out->session);
-    if ((state != SKEIN_STATE_RUNNING && state != SKEIN_STATE_ENDED) || access(raw, R_OK) != 0) {
+    if (!has_begun(r->session) || access(raw, R_OK) != 0) {
         return -ENOENT;
     }
     return skein_snapshot_compress(raw, dir, &r->out->manifest.snapshot,

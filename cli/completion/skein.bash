@@ -11,6 +11,9 @@ _skein_options() {
             ;;
         replay) echo --from --epoch --gdb --vmlinux --log -q --quiet --json "$qemu" ;;
         verify) echo -j --jobs --resume --junit -q --quiet --json "$qemu" ;;
+        bisect)
+            echo --reference --reference-qemu -j --jobs --seconds --json "$qemu"
+            ;;
         info | ls | diff) echo --json ;;
         stats) echo --top --json ;;
         cat) echo --kind --vcpu --tick --slice --time --limit --bytes --json ;;
@@ -76,21 +79,22 @@ _skein_value() {
                 tlb_flush mark end
             ;;
         --vcpu) _skein_list 0 1 2 3 devices ;;
-        --kernel | --initrd | --attach | --vmlinux | --qemu | --session | --perfetto | --resume | --junit | --json) _skein_files f ;;
+        --kernel | --initrd | --attach | --vmlinux | --qemu | --reference-qemu | --session | --perfetto | --resume | --junit | --json) _skein_files f ;;
         -o | --output) if [[ $2 == timeline || $2 == symbols ]]; then _skein_files f; else _skein_files d; fi ;;
         --append | --smp | --vcpus | --memory | --cpu | --timeout) COMPREPLY=() ;;
         --repeat | --chaos | --checkpoint | --fd | --machine | --qemu-version) COMPREPLY=() ;;
         --log) _skein_words cpu=0,start= ;;
         -j | --jobs) COMPREPLY=() ;;
-        --tick | --slice | --time | --limit | --from | --to | --max | --top) COMPREPLY=() ;;
+        --tick | --slice | --time | --limit | --from | --to | --max | --top | --seconds) COMPREPLY=() ;;
         *) return 1 ;;
     esac
 }
 
 _skein() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} option='' i
-    local verbs='record replay verify info stats ls cat diff export timeline symbols collect recover doctor'
-    verbs+=' completion help version'
+    local verbs='record replay verify bisect info stats ls cat diff export timeline symbols collect'
+    verbs+=' recover'
+    verbs+=' doctor completion help version'
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         _skein_words "$verbs" --help --version

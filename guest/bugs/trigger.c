@@ -145,7 +145,7 @@ static const struct {
     long rehearsal; /* both at once for so many rounds; 0: one after the other */
 } bugs[] = {
     {"abba", run_abba, 150, 500}, {"fetch", run_fetch, 1500, 0},  {"list", run_list, 250, 0},
-    {"uaf", run_uaf, 2000, 0},    {"wakeup", run_wakeup, 600, 0},
+    {"uaf", run_uaf, 800, 0},     {"wakeup", run_wakeup, 600, 0},
 };
 
 static pid_t start(size_t which, int index) {

@@ -127,7 +127,7 @@ static void go(void *opaque)
 static void vmlinux(struct command *c)
 {
     g_autofree char *text = NULL;
-    char message[256] = "";
+    char message[512] = "";
     uint64_t offset;
 
     if (skein_symbols_vmlinux(c->words[1], &offset, message, sizeof(message))) {
@@ -141,7 +141,7 @@ static void vmlinux(struct command *c)
 
 static void symbols(struct command *c)
 {
-    char message[256] = "";
+    char message[512] = "";
 
     skein_symbols_write(c->words[1], message, sizeof(message));
     g_string_append_printf(c->answer, "%s\n", message);

@@ -287,6 +287,10 @@ static G_NORETURN void search(SkeinCPU *c)
     collect(c, f->divergence.tick);
     start(first, true);
     wait_for_job(true);
+    if (!qatomic_load_acquire(&first->trial->ended)) {
+        skein_fail("the replay cannot be forked: its child ended without a word");
+        _exit(2);
+    }
     if (first->trial->right) {
         f->outcome = SKEIN_FINDING_SAME;
     } else {

@@ -131,15 +131,15 @@ void skein_child_finish(enum skein_verdict verdict)
 /* The event moves on in front of the vCPU until its digest is right. */
 void skein_child_scan(SkeinCPU *c)
 {
-    uint64_t *word = (uint64_t *)(child.h->right + 1);
-    uint64_t *position = child.h->right->kind == SKEIN_TOKEN ? word + 1 : word;
-    uint64_t expected = child.h->right->kind == SKEIN_TOKEN ? word[2] : word[1];
+    uint64_t *word, *position;
 
     if (!child.scans || c->id != child.h->shard || c->tick >= child.h->tick) {
         return;
     }
+    word = (uint64_t *)(child.h->right + 1);
+    position = child.h->right->kind == SKEIN_TOKEN ? word + 1 : word;
     c->stop = SKEIN_STOP_UNKNOWN;
-    if (c->tick + 1 == child.h->tick && expected == skein_digest_slice(c)) {
+    if (c->tick + 1 == child.h->tick && position[1] == skein_digest_slice(c)) {
         *position = skein_icount(c);
         child.trial->position = *position;
         child.scans = false;

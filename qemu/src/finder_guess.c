@@ -181,6 +181,29 @@ static bool guess_bytes(SkeinCPU *c, const struct skein_suspect *s)
     return true;
 }
 
+/* A page walk sets bits of the entry that is there. */
+static bool guess_walk(SkeinCPU *c, const struct skein_suspect *s)
+{
+    static const uint32_t bits[] = {PG_ACCESSED_MASK, PG_DIRTY_MASK,
+                                    PG_ACCESSED_MASK | PG_DIRTY_MASK};
+    const uint64_t *payload = (const void *)(s->record + 1);
+    uint32_t entry;
+
+    if (s->record->kind != SKEIN_MEM || s->record->arg != sizeof(entry) ||
+        !skein_pages_cover(payload[1], sizeof(entry))) {
+        return true;
+    }
+    entry = ldl_le_p(qemu_map_ram_ptr(NULL, payload[1]));
+    for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
+        struct skein_hypothesis h = skein_guess_word(c, s, 3, entry | bits[i], SKEIN_WAY_TRIED);
+
+        if (!skein_finder_try(&h)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool for_each(SkeinCPU *c, const struct skein_suspect *s, size_t count,
                      bool (*guess)(SkeinCPU *c, const struct skein_suspect *s))
 {
@@ -190,6 +213,12 @@ static bool for_each(SkeinCPU *c, const struct skein_suspect *s, size_t count,
         }
     }
     return true;
+}
+
+/* The nearest event first, with all that is likely to be wrong of it. */
+static bool guess_all(SkeinCPU *c, const struct skein_suspect *s)
+{
+    return guess_shift(c, s) && guess_bits(c, s);
 }
 
 static bool guess_places(SkeinCPU *c, const struct skein_suspect *s, size_t count)
@@ -234,7 +263,7 @@ void skein_finder_guess(SkeinCPU *c, const struct skein_suspect *s, size_t count
         }
     }
     if (skein_solve_try(t) && guess_places(c, s, n) && guess_edges(t) &&
-        for_each(c, s, n, guess_shift) && for_each(c, s, n, guess_bits)) {
+        for_each(c, s, n, guess_walk) && for_each(c, s, n, guess_all)) {
         for_each(c, s, n, guess_bytes);
     }
 }

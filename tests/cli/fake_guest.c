@@ -103,6 +103,13 @@ static void run_slice(struct guest *g, uint32_t n) {
     skein_shard_publish(w);
 }
 
+static void take_checkpoint(const struct fake_qemu *q, const struct guest *g) {
+    uint64_t ticks[SKEIN_MAX_VCPUS + 1];
+    for (uint32_t s = 0; s <= g->vcpus; s++)
+        ticks[s] = g->shard[s].tick;
+    fake_checkpoints_take(q, ticks);
+}
+
 static void end_guest(struct guest *g, enum skein_end end) {
     for (uint32_t s = 0; s <= g->vcpus; s++) {
         const uint64_t p[] = {s < g->vcpus ? g->icount[s] : 0, 1, sizeof(during) - 1, 2, 3};
@@ -163,7 +170,9 @@ static int record_now(struct fake_qemu *q) {
         return 2;
     }
     set_state(q, SKEIN_STATE_READY);
-    put_snapshot(q->object.snapshot);
+    const bool epochs = fake_checkpoints_begin(q);
+    if (!epochs)
+        put_snapshot(q->object.snapshot);
     open_guest(q, &g);
     h->start_ns = now_ns();
     set_state(q, SKEIN_STATE_RUNNING);
@@ -175,6 +184,8 @@ static int record_now(struct fake_qemu *q) {
     bool added;
     for (uint32_t n = 0; n < SLICES || (waits(q) && !stopped); n++) {
         run_slice(&g, n);
+        if (epochs && n < SLICES && n % (SLICES / 3) == SLICES / 6)
+            take_checkpoint(q, &g);
         if (n == SLICES / 2 && fake_mode(q, "crash"))
             kill(getpid(), SIGKILL);
         stopped = fake_qmp(q, &added) || stopped;

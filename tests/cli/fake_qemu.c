@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 bool fake_mode(const struct fake_qemu *q, const char *mode) {
@@ -47,6 +48,23 @@ static void answer(const struct fake_qemu *q, const char *text) {
         exit(1);
 }
 
+static void describe(const struct fake_qemu *q) {
+    char text[512];
+    if (fake_mode(q, "stock")) {
+        answer(q,
+               "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"The command query-skein "
+               "has not been found\"}}\r\n");
+        return;
+    }
+    snprintf(text, sizeof(text),
+             "{\"return\": {\"cpu\": \"fake,-svm\", \"recording\": %s, %s\"vcpus\": %s, "
+             "\"memory\": 268435456, \"version\": \"10.0.99\", \"machine\": \"pc-fake\"}}\r\n",
+             fake_mode(q, "busy") ? "true" : "false",
+             fake_mode(q, "unsuitable") ? "\"unsuitable\": \"it needs \\\"smm=off\\\"\", " : "",
+             fake_mode(q, "strange") ? "65" : "2");
+    answer(q, text);
+}
+
 static bool qmp_command(struct fake_qemu *q, const char *line, bool *added) {
     if (strstr(line, "object-add") != NULL && fake_mode(q, "refuse")) {
         answer(
@@ -58,11 +76,16 @@ static bool qmp_command(struct fake_qemu *q, const char *line, bool *added) {
         json_option(line, "session", q->object.session, sizeof(q->object.session));
         json_option(line, "snapshot", q->object.snapshot, sizeof(q->object.snapshot));
         json_option(line, "console", q->object.console, sizeof(q->object.console));
+        json_option(line, "checkpoints", q->object.checkpoints, sizeof(q->object.checkpoints));
+        json_number(line, "epoch-ms", q->object.epoch_ms, sizeof(q->object.epoch_ms));
         json_number(line, "chaos", q->object.chaos, sizeof(q->object.chaos));
         q->has_recorder = true;
         *added = true;
     }
-    answer(q, "{\"return\": {}}\r\n");
+    if (strstr(line, "query-skein") != NULL)
+        describe(q);
+    else
+        answer(q, "{\"return\": {}}\r\n");
     return strstr(line, "object-del") != NULL || strstr(line, "\"quit\"") != NULL;
 }
 
@@ -88,7 +111,22 @@ static void take_object(struct fake_qemu *q, const char *value) {
     fake_option(value, "console", q->object.console, sizeof(q->object.console));
     fake_option(value, "start", q->object.start, sizeof(q->object.start));
     fake_option(value, "chaos", q->object.chaos, sizeof(q->object.chaos));
+    fake_option(value, "checkpoints", q->object.checkpoints, sizeof(q->object.checkpoints));
+    fake_option(value, "epoch-ms", q->object.epoch_ms, sizeof(q->object.epoch_ms));
     fake_option(value, "until", q->object.until, sizeof(q->object.until));
+}
+
+/* A QMP socket that others connect to: the first who comes. */
+static int wait_for_visitor(const char *value) {
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    snprintf(at.sun_path, sizeof(at.sun_path), "%.*s", (int)strcspn(value, ","), value);
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&at, sizeof(at)) != 0 ||
+        listen(listener, 1) != 0)
+        exit(1);
+    int fd = accept(listener, NULL, NULL);
+    close(listener);
+    return fd;
 }
 
 static void take_arguments(struct fake_qemu *q, char **argv) {
@@ -97,6 +135,8 @@ static void take_arguments(struct fake_qemu *q, char **argv) {
         const char *value = argv[1];
         if (strcmp(*argv, "-object") == 0 && value != NULL)
             take_object(q, value);
+        if (strcmp(*argv, "-qmp") == 0 && value != NULL)
+            q->qmp_fd = wait_for_visitor(value + strlen("unix:"));
         if (strcmp(*argv, "-chardev") != 0 || value == NULL)
             continue;
         fake_option(value, "fd", fd, sizeof(fd));

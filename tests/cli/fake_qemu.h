@@ -1,6 +1,7 @@
 /*
  * A small program that stands in for QEMU in the tests of the CLI: the same command line, QMP,
  * console and session, and a made-up guest whose events are a function of the number of vCPUs.
+ * With -qmp unix:PATH it is a VM that somebody runs by hand.
  *
  * FAKE_QEMU in the environment says how it misbehaves:
  *   ""         it does not
@@ -18,6 +19,9 @@
  *   diverge    replay: a divergence at vCPU 1, slice 7, tick 9
  *   console    replay: another console byte
  *   foreign    replay: refuses the snapshot as another machine's
+ *   badcheckpoint  the second checkpoint is cut off (with --epoch; there are three)
+ *   stock      query-skein is not known; "unsuitable": it says why not; "busy": it records already;
+ *              "strange": it says what cannot be
  *   epochs,…   replay: fake_epochs.c, of what make_epochs has made. Words that follow, each with a
  *              comma: kill@N, hang@N, diverge@N, console@N, short@N in epoch N; hang, slow in all
  *              FAKE_QEMU_LOG names a file to which "begin N" and "end N" are appended
@@ -36,6 +40,8 @@ struct fake_object {
     char start[32];
     char chaos[32];
     char until[512];
+    char checkpoints[512];
+    char epoch_ms[32];
 };
 
 struct fake_qemu {
@@ -60,6 +66,11 @@ int fake_replay(struct fake_qemu *q);
 
 /* fake_epochs.c */
 int fake_epoch(struct fake_qemu *q);
+
+/* fake_checkpoints.c: with --epoch. False: without; no snapshot was made. */
+bool fake_checkpoints_begin(const struct fake_qemu *q);
+/* Writes the next one, which stands behind those ticks. */
+void fake_checkpoints_take(const struct fake_qemu *q, const uint64_t *ticks);
 
 /* Answers what came over QMP. True: it is time to end. added: an object-add came. */
 bool fake_qmp(struct fake_qemu *q, bool *added);

@@ -64,6 +64,28 @@ Test(qmp, puts_lines_together_and_survives_long_ones) {
     skein_qmp_close(&q);
 }
 
+Test(qmp, finds_members_of_an_answer) {
+    struct skein_qmp q;
+    char value[16];
+    open_qmp(&q);
+    answer("{\"return\": {\"a\": \"x \\\"b\\\": \\\"no\\\"\", \"b\": 17, \"c\": true, \"long\": "
+           "\"0123456789abcdef\"}}\n");
+    cr_assert(skein_qmp_read(&q));
+    cr_assert(skein_qmp_member(&q, "a", value, sizeof(value)));
+    cr_assert_str_eq(value, "x \"b\": \"no\"");
+    cr_assert(skein_qmp_member(&q, "b", value, sizeof(value)));
+    cr_assert_str_eq(value, "17");
+    cr_assert(skein_qmp_member(&q, "c", value, sizeof(value)));
+    cr_assert_str_eq(value, "true");
+    cr_assert(!skein_qmp_member(&q, "long", value, sizeof(value)));
+    cr_assert(!skein_qmp_member(&q, "d", value, sizeof(value)));
+    answer("{\"return\": {\"cut\": 1");
+    answer("\n");
+    cr_assert(skein_qmp_read(&q));
+    cr_assert(!skein_qmp_member(&q, "cut", value, sizeof(value)));
+    skein_qmp_close(&q);
+}
+
 Test(qmp, notices_the_end) {
     struct skein_qmp q;
     open_qmp(&q);

@@ -269,10 +269,11 @@ class Resume(Verify):
         self.await_begin(5)
         p.kill()
         self.end(p)
-        for name in os.listdir("/dev/shm"):
-            if "-%d-replay" % p.pid in name:
-                os.unlink("/dev/shm/" + name)
+        left = [name for name in os.listdir("/dev/shm") if "-%d-replay" % p.pid in name]
+        self.assertNotEqual(left, [])
         self.assertEqual(self.verify("--resume", self.results, rec)[0], 0)
+        for name in left:
+            self.assertFalse(os.path.exists("/dev/shm/" + name), name)
         self.assertEqual(self.logged(), [3, 5, 6])
 
     def test_what_can_change_is_tried_again(self):

@@ -25,10 +25,10 @@ def replay_from(lab, where, code=0, name="rec"):
     return verdict
 
 
-def replay_from_each(lab, found, code=0, name="rec"):
-    """From the first, the last and some between: each has fewer events to come."""
+def replay_from_some(lab, found, code=0, name="rec"):
+    """From the first, the last and one between: each has fewer events to come."""
     left = None
-    for c in found[::max(1, len(found) // 4)] + found[-1:]:
+    for c in [found[i] for i in sorted({0, len(found) // 2, len(found) - 1})]:
         verdict = replay_from(lab, c["number"], code, name)
         need(left is None or verdict["events_done"] <= left,
              "from checkpoint %d there are more events than before" % c["number"])
@@ -48,11 +48,10 @@ def record_with_epochs(lab, smp):
     need(found, "no checkpoint was taken")
     need(not [n for n in os.listdir("/dev/shm") if ".checkpoint." in n and "-%d-" % lab.processes[0].pid
               in n], "a raw checkpoint is left in /dev/shm")
-    replay_from_each(lab, found)
+    replay_from_some(lab, found)
     last = found[-1]
-    for where in ("icount=%d" % last["icount"], "slice=%d" % (last["slices"] + 1)):
-        verdict = replay_from(lab, where)
-        need(verdict["events_done"] < lab.summary()["events"], "%s began at the start" % where)
+    verdict = replay_from(lab, "icount=%d" % last["icount"])
+    need(verdict["events_done"] < lab.summary()["events"], "it began at the start")
     verdict = lab.verify()
     need(verdict["events_done"] == verdict["events_total"], "verify: not all events")
 
@@ -64,7 +63,7 @@ def add_in_replay(lab):
     need(found, "no checkpoint was taken")
     lab.skein("replay", "-q", "--epoch", "0.5", lab.dir()).need_code(2, "once more").need_one_line(
         "--from %d" % found[-1]["number"])
-    replay_from_each(lab, found)
+    replay_from_some(lab, found)
 
 
 def flip(path):
@@ -92,7 +91,7 @@ def kill_the_maker(lab):
     need(not [n for n in os.listdir(folder) if n.endswith(".partial")], "half a one is left")
     found = whole(checkpoints(lab))
     need(len(found) == recovered["checkpoints_kept"], "there are %d" % len(found))
-    replay_from_each(lab, found, 3)
+    replay_from_some(lab, found, 3)
     flip(folder + "/000002.skc")
     result = lab.skein("replay", "-q", "--from", "3", lab.dir()).need_code(2, "from a damaged one")
     result.need_one_line("000002.skc is damaged", "checkpoint 1 can be used")

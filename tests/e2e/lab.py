@@ -143,6 +143,9 @@ class Lab:
         need(p.returncode == 0, "mutate %s: %s" % (change, p.stderr.strip()))
         return json.loads(p.stdout)
 
+    def remove(self, name):
+        shutil.rmtree(self.dir(name))
+
     def wait_for(self, p, text):
         """Until the guest's console shows the text."""
         while text not in self.output(p):

@@ -98,6 +98,12 @@ class Vm:
             self.wait()
             self.ask("query-status")
 
+    def holdings(self):
+        """How many files QEMU has open, and what it has mapped of sessions."""
+        with open("/proc/%d/maps" % self.qemu.pid, encoding="utf-8") as f:
+            mapped = [line for line in f if "/dev/shm/skein-" in line]
+        return len(os.listdir("/proc/%d/fd" % self.qemu.pid)), mapped
+
     def prompt(self):
         text = b""
         self.human.settimeout(self.lab.left_s())
@@ -137,8 +143,9 @@ def session_of(pid):
     return found[0]
 
 
-def is_full(session):
-    """A shard has no room for a large record."""
+def levels(session):
+    """How much is in each shard, and the size of their rings."""
+    used = []
     with open(session, "rb") as f:
         header = f.read(SHARDS_OFFSET)
         shards, stride, ring = struct.unpack_from("<I4xQQ", header, 24)
@@ -147,6 +154,16 @@ def is_full(session):
             shard = f.read(256)
             head, = struct.unpack_from("<Q", shard, 64)
             tail, = struct.unpack_from("<Q", shard, 192)
-            if head - tail > ring - 8192:
-                return True
-    return False
+            used.append(head - tail)
+    return used, ring
+
+
+def wait_until_stuck(vm, session):
+    """A shard is full, and its vCPU waits: nothing grows any more."""
+    before, same = None, 0
+    while same < 20:
+        used, ring = levels(session)
+        stands = used == before and max(used) > ring - 8192
+        before, same = used, same + 1 if stands else 0
+        time.sleep(0.1)
+        vm.wait()

@@ -10,6 +10,8 @@
  *                 their edges
  *   snapshot N    byte N of the kernel's banner ("Linux version …") in the snapshot's RAM:
  * read-only data, which nobody overwrites before the end
+ *   seed N        one event, picked by the seed: a bit or a byte of what it carries, its place, or
+ * its digest; see seed.h
  *
  * until_tick is the last tick at which the replay can notice: the next one of that vCPU that holds
  * a digest (0: none).
@@ -29,10 +31,11 @@
 #include "pipeline/recording.h"
 #include "pipeline/segment.h"
 #include "pipeline/snapshot_file.h"
+#include "tests/mutate/seed.h"
 
-enum change { USER_READ, VALUE, ICOUNT, DROP, SWAP, SNAPSHOT };
-static const char *const change_names[] = {"user-read", "value", "icount",
-                                           "drop",      "swap",  "snapshot"};
+enum change { USER_READ, VALUE, ICOUNT, DROP, SWAP, SNAPSHOT, SEED };
+static const char *const change_names[] = {"user-read", "value",    "icount", "drop",
+                                           "swap",      "snapshot", "seed"};
 
 struct place {
     uint32_t shard;
@@ -52,6 +55,9 @@ struct mutation {
     struct place place;
     struct skein_record *a; /* what takes the place of the event at place.tick; NULL: nothing */
     struct skein_record *b; /* SWAP: and of the one at until_tick */
+    struct seeded seeded;   /* SEED: what it picks */
+    uint64_t low_icount;    /* of the shard's stop in front of the event; of the one behind it */
+    uint64_t high_icount;
     struct skein_error err;
 };
 
@@ -79,6 +85,8 @@ static bool is_wanted(const struct mutation *m, const struct skein_event *e) {
     case SWAP:
         return r->kind == SKEIN_TOKEN && r->arg != e->shard && r->arg < m->manifest.vcpu_count &&
                e->shard < m->manifest.vcpu_count;
+    case SEED:
+        return seed_wants(&m->seeded, e, m->manifest.vcpu_count);
     case SNAPSHOT:
         break;
     }
@@ -120,6 +128,9 @@ static void change_record(struct mutation *m) {
         free(m->a);
         m->a = NULL;
         break;
+    case SEED:
+        seed_change(&m->seeded, m->a, m->low_icount);
+        break;
     case SWAP:
     case SNAPSHOT:
         break;
@@ -136,6 +147,42 @@ static void take_place(struct mutation *m, const struct skein_event *e) {
                               .slice = e->slice,
                               .kind = skein_kind_name(e->record->kind)};
     m->a = copy_record(e->record);
+}
+
+/* How many events the seed may pick from; it then picks one of them. */
+static void pick(struct mutation *m) {
+    struct skein_reader *reader = NULL;
+    struct skein_event e;
+    uint64_t count = 0;
+    int ret;
+    seed_begin(&m->seeded, m->n);
+    check(m, skein_reader_open(m->rec, &reader, &m->err));
+    while ((ret = skein_reader_next(reader, &e, &m->err)) == 1)
+        count += is_wanted(m, &e);
+    check(m, ret);
+    skein_reader_close(reader);
+    if (count == 0)
+        die("the recording has no event of the kind that the seed wants");
+    m->n = 1 + seed_next(&m->seeded) % count;
+}
+
+/* The stops of the event's shard around it. */
+static void find_stops(struct mutation *m) {
+    struct skein_reader *reader = NULL;
+    struct skein_event e;
+    uint64_t icount;
+    int ret = 1;
+    check(m, skein_reader_open_shard(m->rec, m->place.shard, 1, &reader, &m->err));
+    while (m->high_icount == 0 && (ret = skein_reader_next(reader, &e, &m->err)) == 1) {
+        if (e.tick == m->place.tick || !skein_record_is_stop(e.record, &icount))
+            continue;
+        if (e.tick < m->place.tick)
+            m->low_icount = icount;
+        else
+            m->high_icount = icount;
+    }
+    check(m, ret);
+    skein_reader_close(reader);
 }
 
 /* Where the change goes, and where the next digest of that shard is. */
@@ -160,6 +207,7 @@ static void find(struct mutation *m) {
     skein_reader_close(reader);
     if (!found || (m->change == SWAP && m->b == NULL))
         die("the recording has no such event");
+    find_stops(m);
     change_record(m);
     if (m->change == SWAP)
         swap_edges(m->a, m->b);
@@ -294,13 +342,15 @@ static enum change parse_change(const char *word) {
 int main(int argc, char **argv) {
     static struct mutation m;
     if (argc != 5)
-        die("usage: mutate SRC DST user-read|value|icount|drop|swap|snapshot N");
+        die("usage: mutate SRC DST user-read|value|icount|drop|swap|snapshot|seed N");
     m.src = argv[1];
     m.dst = argv[2];
     m.change = parse_change(argv[3]);
     m.n = strtoull(argv[4], NULL, 10);
     check(&m, skein_recording_open(m.src, SKEIN_READ_STRICT, &m.rec, &m.err));
     m.manifest = *skein_recording_manifest(m.rec);
+    if (m.change == SEED)
+        pick(&m);
     if (m.change != SNAPSHOT)
         find(&m);
     check(&m, skein_recording_create(m.dst, &m.manifest, &m.err));
@@ -309,9 +359,11 @@ int main(int argc, char **argv) {
     copy_console(&m);
     check(&m, skein_manifest_write(m.dst, &m.manifest, &m.err));
     printf("{\"change\":\"%s\",\"vcpu\":%" PRIu32 ",\"tick\":%" PRIu64 ",\"slice\":%" PRIu64
-           ",\"until_tick\":%" PRIu64 ",\"kind\":\"%s\"}\n",
+           ",\"until_tick\":%" PRIu64 ",\"kind\":\"%s\",\"low_icount\":%" PRIu64
+           ",\"high_icount\":%" PRIu64 ",\"what\":\"%s\",\"moved_to\":%" PRIu64 "}\n",
            change_names[m.change], m.place.shard, m.place.tick, m.place.slice, m.place.until_tick,
-           m.place.kind != NULL ? m.place.kind : "");
+           m.place.kind != NULL ? m.place.kind : "", m.low_icount, m.high_icount, m.seeded.what,
+           m.seeded.moved_to);
     skein_recording_close(m.rec);
     return 0;
 }

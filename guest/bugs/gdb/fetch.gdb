@@ -3,7 +3,7 @@ continue
 set $end = $pc
 watch *(unsigned long *) $word
 reverse-continue
-backtrace 3
+backtrace 4
 printf "length %u, but at most %lu\n", length, sizeof(last.text)
 delete
 continue

@@ -3,7 +3,7 @@ continue
 set $end = $pc
 watch *(unsigned int *) $word
 reverse-continue
-backtrace 3
+backtrace 4
 info threads
 delete
 continue

@@ -5,12 +5,12 @@ set $end = $pc
 print mailbox
 watch mailbox.sleeper
 reverse-continue
-backtrace 2
+backtrace 4
 printf "full when the reader goes to sleep: %d\n", mailbox.full
 delete
 watch mailbox.full
 reverse-continue
-backtrace 2
+backtrace 4
 info threads
 delete
 continue
