@@ -28,6 +28,11 @@ void skein_debug_next(enum skein_debug_how how, CPUState *cpu)
     debug.c = cpu->skein;
 }
 
+CPUState *skein_debug_cpu(void)
+{
+    return skein_debug_current() ? skein_debug_current()->cpu : first_cpu;
+}
+
 const char *skein_debug_stop_reply(void)
 {
     return debug.stop_reply;

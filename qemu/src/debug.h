@@ -17,6 +17,8 @@ enum skein_debug_how {
 /* A debugger may look at this replay: bool skein_debugging(void), in hooks.h. */
 /* What is to be done when the VM is started next; without it, it continues. */
 void skein_debug_next(enum skein_debug_how how, CPUState *cpu);
+/* The vCPU that executes next. */
+CPUState *skein_debug_cpu(void);
 /* What gdb's stop reply says of the recording's ends: "replaylog:end;" …, or nothing. */
 const char *skein_debug_stop_reply(void);
 /* What a vCPU does, in a word or two; to be freed with g_free(). */

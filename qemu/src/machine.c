@@ -48,6 +48,17 @@ static void put_vmstate(FILE *f, uint32_t type, const char *name, const void *pr
     skein_section_put(f, type, name, prefix, prefix_bytes, state->data, state->len);
 }
 
+/* Within the execution loop, the arithmetic flags are not in their register. */
+static void put_cpu(FILE *f, CPUState *cpu, uint64_t halted)
+{
+    CPUX86State *env = cpu_env(cpu);
+    target_ulong eflags = env->eflags;
+
+    env->eflags = cpu_compute_eflags(env);
+    put_vmstate(f, SKEIN_SECTION_CPU, "", &halted, sizeof(halted), &vmstate_x86_cpu, X86_CPU(cpu));
+    env->eflags = eflags;
+}
+
 void skein_machine_save(FILE *f)
 {
     const char *name = "";
@@ -59,8 +70,7 @@ void skein_machine_save(FILE *f)
         /* A vCPU that left HLT and has not logged it yet is in HLT, as the log has it. */
         uint64_t halted = cpu->halted || c->halted || c->woke;
 
-        put_vmstate(f, SKEIN_SECTION_CPU, "", &halted, sizeof(halted), &vmstate_x86_cpu,
-                    X86_CPU(cpu));
+        put_cpu(f, cpu, halted);
     }
     put_vmstate(f, SKEIN_SECTION_DEV, name, NULL, 0, DEVICE_GET_CLASS(bridge)->vmsd, bridge);
 }
@@ -94,6 +104,7 @@ static bool get_vmstate(FILE *f, size_t bytes, const VMStateDescription *vmsd, v
 
 static bool load_cpu(FILE *f, const struct skein_section *s, CPUState **cpu, Error **errp)
 {
+    CPUX86State *env;
     uint64_t halted;
 
     if (!*cpu || s->bytes < sizeof(halted) || !skein_section_get(f, &halted, sizeof(halted)) ||
@@ -101,6 +112,11 @@ static bool load_cpu(FILE *f, const struct skein_section *s, CPUState **cpu, Err
         return false;
     }
     (*cpu)->halted = halted;
+    /* What the flags were computed from is void. */
+    env = cpu_env(*cpu);
+    env->cc_op = CC_OP_EFLAGS;
+    env->cc_src = env->eflags & (CC_O | CC_S | CC_Z | CC_A | CC_P | CC_C);
+    env->df = env->eflags & DF_MASK ? -1 : 1;
     *cpu = CPU_NEXT(*cpu);
     return true;
 }

@@ -15,9 +15,9 @@ import cases_random
 import cases_verify
 import cases_bugs
 import cases_chaos
-import cases_sym
-import cases_sess
 import cases_gdb
+import cases_sess
+import cases_sym
 from lab import Failed, Skipped, last_lines, need, verdict_line
 
 CASES = {}  # name -> Case
@@ -85,9 +85,9 @@ cases_verify.add_cases(case)
 cases_checkpoints.add_cases(case)
 cases_bugs.add_cases(case)
 cases_chaos.add_cases(case)
-cases_sym.add_cases(case)
-cases_sess.add_cases(case)
 cases_gdb.add_cases(case)
+cases_sess.add_cases(case)
+cases_sym.add_cases(case)
 cases_bisect.add_cases(case)
 
 

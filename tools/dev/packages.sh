@@ -41,7 +41,7 @@ busybox-static        the guest's shell and tools
 cpio                  packs the guest's image
 make                  builds the guest's kernel modules
 libelf1               objtool, which checks the guest's kernel modules, needs it
-gdb                   stands at the bugs of the guest's kernel modules, in tests too
+gdb                   the tests debug replayed kernels with it, and stand at the bugs of modules
 clang-format          checks the format of our code
 clang-tidy            checks our code
 clang                 builds the fuzzers
@@ -53,7 +53,6 @@ lttng-tools           ./dev bench pipeline: the daemon that consumes what the tr
 mandoc                checks our manual pages
 chromium              the tests look at the timeline's page
 jq                    the tests and benchmarks read skein's JSON
-gdb                   the tests debug a replayed kernel with it
 TABLE
 }
 
