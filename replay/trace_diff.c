@@ -23,6 +23,10 @@ static enum skein_trace_what compare(const struct skein_trace_record *a,
     return SKEIN_TRACE_REGISTERS;
 }
 
+static bool is_end(const struct skein_trace_record *r) {
+    return r != NULL && r->kind == SKEIN_TRACE_END;
+}
+
 /* The PC of instruction `icount`, or of the first one behind it. */
 static uint64_t find_pc(struct skein_trace *t, uint64_t icount) {
     const struct skein_trace_record *r;
@@ -43,10 +47,14 @@ void skein_trace_diff(struct skein_trace *a, struct skein_trace *b, struct skein
         diff->at[1] = b->at;
         ra = skein_trace_next(a);
         rb = skein_trace_next(b);
-        if (ra == NULL || rb == NULL || ra->kind == SKEIN_TRACE_END || rb->kind == SKEIN_TRACE_END)
+        if ((ra == NULL && rb == NULL) || is_end(ra) || is_end(rb))
             return;
+        if (ra == NULL || rb == NULL) /* it diverged where the other one goes on */
+            break;
         diff->compared += ra->kind == SKEIN_TRACE_INSN;
     } while (same(ra, rb));
+    ra = ra != NULL ? ra : rb;
+    rb = rb != NULL ? rb : ra;
     diff->what = compare(ra, rb);
     diff->icount = icount_of(ra) < icount_of(rb) ? icount_of(ra) : icount_of(rb);
     diff->pc[0] = find_pc(a, diff->icount);

@@ -4,7 +4,7 @@
 #include "accel/tcg/skein/finder.h"
 
 /* Events whose place is looked for, nearest to the difference. */
-#define SCANS_MAX 32
+#define SCANS_MAX 8
 /* Words of one event whose bits are tried. */
 #define WORDS_MAX 136
 /* By how much a position may be wrong that no digest stands at. */
@@ -215,6 +215,19 @@ static bool for_each(SkeinCPU *c, const struct skein_suspect *s, size_t count,
     return true;
 }
 
+static bool guess_vector(SkeinCPU *c, const struct skein_suspect *s)
+{
+    for (unsigned bit = 40; s->record->kind == SKEIN_INTERRUPT && bit < 48; bit++) {
+        struct skein_hypothesis h =
+            skein_guess_word(c, s, 0, word_of(s->record, 0) ^ 1ull << bit, SKEIN_WAY_TRIED);
+
+        if (!skein_finder_try(&h)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The nearest event first, with all that is likely to be wrong of it. */
 static bool guess_all(SkeinCPU *c, const struct skein_suspect *s)
 {
@@ -262,8 +275,8 @@ void skein_finder_guess(SkeinCPU *c, const struct skein_suspect *s, size_t count
             return;
         }
     }
-    if (skein_solve_try(t) && guess_places(c, s, n) && guess_edges(t) &&
-        for_each(c, s, n, guess_walk) && for_each(c, s, n, guess_all)) {
+    if (guess_places(c, s, n) && guess_edges(t) && for_each(c, s, n, guess_walk) &&
+        for_each(c, s, n, guess_vector) && skein_solve_try(t) && for_each(c, s, n, guess_all)) {
         for_each(c, s, n, guess_bytes);
     }
 }

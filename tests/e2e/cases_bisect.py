@@ -7,7 +7,7 @@ from lab import need
 READY = "console:SKEIN-READY"
 
 SEEDS = 50
-QUICK_SEEDS = (3, 4, 14, 29)
+QUICK_SEEDS = (2, 3, 18)
 
 
 def log(lab, name, vcpu, start, end):
