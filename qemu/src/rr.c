@@ -1,8 +1,8 @@
 /*
  * rr_record: the collector is a process that QEMU starts, with a socket as its standard input. It
  * says there, a JSON object per line, where the session is (or an error), that it wants to end, and
- * when all is over what was recorded. Closing the socket before the recording has begun makes it go away; later it stays
- * until the recording is on disk, whatever becomes of QEMU.
+ * when all is over what was recorded. Closing the socket before the recording has begun makes it go
+ * away; later it stays until the recording is on disk, whatever becomes of QEMU.
  */
 #include "accel/tcg/skein/state.h"
 #include "accel/tcg/skein/rr.h"

@@ -18,7 +18,6 @@ import xml.etree.ElementTree
 SKEIN, FAKE, MAKE = (os.path.abspath(path) for path in sys.argv[1:4])
 EVENTS = 3000
 
-
 class Verify(unittest.TestCase):
     def setUp(self):
         self.pids = []
