@@ -37,7 +37,7 @@ def create_session(path, vcpus, ring, uuid):
         at = 4096 + shard * stride
         m.map[at + 8:at + 40] = struct.pack("<II16sQ", 2, shard, uuid, ring)
         m.store(at, SHARD_MAGIC)
-    m.map[8:80] = struct.pack("<6I2Q16s2i2I", 2, 0, 0, vcpus, vcpus + 1, 0, stride, ring, uuid,
+    m.map[8:80] = struct.pack("<6I2Q16s2i2I", 3, 0, 0, vcpus, vcpus + 1, 0, stride, ring, uuid,
                               os.getpid(), 0, 64, 0)
     m.store(0, SESSION_MAGIC)
     return m
@@ -48,7 +48,7 @@ class Side:
 
     def __init__(self, memory, shard):
         stride, self.ring = struct.unpack_from("<2Q", memory.map, 32)
-        if memory.load(0) != SESSION_MAGIC or struct.unpack_from("<I", memory.map, 8)[0] != 2 or \
+        if memory.load(0) != SESSION_MAGIC or struct.unpack_from("<I", memory.map, 8)[0] != 3 or \
                 stride != RING + self.ring:
             raise Damage("no session of this version")
         self.m, self.base = memory, 4096 + shard * stride
