@@ -26,6 +26,8 @@
 #include "replay/console_check.h"
 
 #define TICK_MS 20
+/* Twice what must be known at once to find the next stop (qemu/src/log.c), twice. */
+#define GDB_RING_BYTES (1u << 20)
 
 struct replay_run {
     const char *dir;
@@ -124,6 +126,8 @@ static int open_stage(struct replay_run *r, struct skein_error *err) {
         .vcpu_count = m->vcpu_count,
         .digest_interval = m->digest_interval,
         .instance = r->opts->instance,
+        /* Whoever goes back pays for what was read ahead. */
+        .ring_bytes = r->opts->gdb ? GDB_RING_BYTES : 0,
     };
     memcpy(params.uuid, m->uuid, sizeof(params.uuid));
     return skein_stage_open(&r->stage, &params, r->opts->verbose, err);

@@ -30,12 +30,24 @@ static enum skein_halt go_to(const struct skein_hit *hit)
     return hit->flags ? SKEIN_HALT_WATCH : SKEIN_HALT_BREAK;
 }
 
+/* The mark n before that point, or the first; NULL: none is before. */
+static struct skein_mark *marks_back(uint64_t point, unsigned n)
+{
+    struct skein_mark *m = skein_marks_before(point), *earlier;
+
+    while (m && --n && (earlier = skein_marks_before(m->position))) {
+        m = earlier;
+    }
+    return m;
+}
+
+/* What is near is found soon; further back, ever longer stretches make returns rare. */
 enum skein_halt skein_debug_reverse_continue(struct skein_hit *hit)
 {
     uint64_t here = skein_replay_icount(), end = here;
     struct skein_mark *m;
 
-    while ((m = skein_marks_before(end))) {
+    for (unsigned stretch = 1; (m = marks_back(end, stretch)); stretch *= 2) {
         struct skein_goal goal = {.kind = SKEIN_GOAL_POSITION, .n = end};
 
         end = m->position;
