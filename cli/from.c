@@ -64,8 +64,21 @@ static void fill(const struct skein_recording *rec, const struct skein_checkpoin
         epoch->events -= c->cut.clock.tick[i];
 }
 
-int skein_from_find(const char *dir, const char *text, struct skein_epoch *epoch,
-                    struct skein_error *err) {
+/* The last good one at which the vCPU had not come further. */
+static const struct skein_checkpoint_info *find_vcpu(const struct skein_checkpoint_list *list,
+                                                     uint32_t vcpu, uint64_t icount) {
+    const struct skein_checkpoint_info *found = NULL;
+    for (size_t i = 0; i < list->count && list->items[i].ok; i++) {
+        const struct skein_checkpoint_cut *cut = &list->items[i].cut;
+        if (vcpu < cut->vcpu_count && cut->vcpu[vcpu].icount <= icount)
+            found = &list->items[i];
+    }
+    return found;
+}
+
+/* text: as --from has it; NULL: by a vCPU's icount. */
+static int choose(const char *dir, const char *text, uint32_t vcpu, uint64_t icount,
+                  struct skein_epoch *epoch, struct skein_error *err) {
     struct skein_checkpoint_list list = {0};
     const struct skein_checkpoint_info *found = NULL;
     struct skein_recording *rec;
@@ -73,11 +86,23 @@ int skein_from_find(const char *dir, const char *text, struct skein_epoch *epoch
     if (rc != 0)
         return rc;
     rc = skein_checkpoint_list_read(rec, &list, err);
-    if (rc == 0)
+    if (rc == 0 && text != NULL)
         rc = find(&list, text, &found, err);
+    else if (rc == 0)
+        found = find_vcpu(&list, vcpu, icount);
     if (rc == 0)
         fill(rec, found, epoch);
     skein_checkpoint_list_free(&list);
     skein_recording_close(rec);
     return rc;
+}
+
+int skein_from_find(const char *dir, const char *text, struct skein_epoch *epoch,
+                    struct skein_error *err) {
+    return choose(dir, text, 0, 0, epoch, err);
+}
+
+int skein_from_find_vcpu(const char *dir, uint32_t vcpu, uint64_t icount, struct skein_epoch *epoch,
+                         struct skein_error *err) {
+    return choose(dir, NULL, vcpu, icount, epoch, err);
 }

@@ -12,4 +12,8 @@
 int skein_from_find(const char *dir, const char *text, struct skein_epoch *epoch,
                     struct skein_error *err);
 
+/* The same for the last place at or before that icount of a vCPU. */
+int skein_from_find_vcpu(const char *dir, uint32_t vcpu, uint64_t icount, struct skein_epoch *epoch,
+                         struct skein_error *err);
+
 #endif

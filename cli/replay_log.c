@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/from.h"
 #include "cli/replay_report.h"
 #include "cli/trace_print.h"
 
@@ -98,7 +99,11 @@ static int judge(const struct skein_replay_cmd *c, const char *dir,
 static int show(struct skein_replay_cmd *c, const char *dir, const struct skein_trace_range *range,
                 const char *path, struct skein_replay_result *r) {
     struct skein_trace trace;
+    struct skein_epoch epoch;
     struct skein_error err = {0};
+    if (skein_from_find_vcpu(dir, range->vcpu, range->start, &epoch, &err) != 0)
+        return skein_fail(SKEIN_EXIT_USAGE, "%s", err.text);
+    c->run.epoch = &epoch;
     skein_trace_run(dir, &c->run, range, path, "", r);
     if (r->outcome == SKEIN_OUTCOME_UNREADABLE)
         return skein_fail(SKEIN_EXIT_USAGE, "%s", r->error.text);
