@@ -15,7 +15,7 @@ struct skein_trace_range {
 bool skein_trace_range_parse(const char *text, struct skein_trace_range *range);
 
 /* Prints it on stdout; the exit code. */
-int skein_replay_log(struct skein_replay_cmd *c, const char *dir, const char *range);
+int skein_replay_log(struct skein_replay_cmd *c, const char *dir, const char *text);
 
 /*
  * Replays with a trace of the range into the file `path`; qemu_options: more of the replay object's

@@ -3,10 +3,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -44,6 +46,21 @@ void skein_stage_explain_pages(const struct skein_stage *s) {
                     : "mount -o remount,huge=advise /dev/shm offers huge ones");
 }
 
+/*
+ * Nobody lives who made the session that the file belongs to. The process id alone would not tell:
+ * it may be another container's.
+ */
+static bool is_abandoned(int dir, const char *name) {
+    char session[NAME_MAX + 1];
+    snprintf(session, sizeof(session), "%.*s", (int)strcspn(name, "."), name);
+    int fd = openat(dir, session, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT;
+    bool free_to_go = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    close(fd);
+    return free_to_go;
+}
+
 /* The process that made a file of a replay; 0: it is none. */
 static pid_t replay_of(const char *name) {
     int pid = 0, end = 0;
@@ -58,7 +75,7 @@ void skein_stage_sweep(void) {
         return;
     for (struct dirent *e; (e = readdir(dir)) != NULL;) {
         pid_t pid = replay_of(e->d_name);
-        if (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH)
+        if (pid > 0 && kill(pid, 0) != 0 && errno == ESRCH && is_abandoned(dirfd(dir), e->d_name))
             unlinkat(dirfd(dir), e->d_name, 0);
     }
     closedir(dir);

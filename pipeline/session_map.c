@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@
 struct skein_session {
     struct skein_session_header *header;
     size_t map_bytes;
+    int lock_fd; /* of who made it: others see by its lock that he lives; -1: none */
     char path[];
 };
 
@@ -93,6 +95,7 @@ static int map_file(const char *path, int fd, size_t bytes, struct skein_session
     }
     s->header = map;
     s->map_bytes = bytes;
+    s->lock_fd = -1;
     memcpy(s->path, path, path_bytes);
     *out = s;
     return 0;
@@ -155,8 +158,13 @@ int skein_session_create(const char *path, const struct skein_session_params *pa
     if (fd < 0) {
         return skein_error_sys(err, -errno, "cannot create the session %s", path);
     }
+    flock(fd, LOCK_SH);
     rc = allocate(path, fd, bytes, params->huge_pages, &session, err);
-    close(fd);
+    if (rc == 0) {
+        session->lock_fd = fd;
+    } else {
+        close(fd);
+    }
     if (rc == 0 && (rc = lay_out(session, params, ring)) != 0) {
         skein_error_set(err, rc, "%" PRIu64 " bytes is no size for a shard's ring", ring);
         skein_session_close(session);
@@ -207,6 +215,9 @@ void skein_session_close(struct skein_session *session) {
         return;
     }
     munmap(session->header, session->map_bytes);
+    if (session->lock_fd >= 0) {
+        close(session->lock_fd);
+    }
     free(session);
 }
 

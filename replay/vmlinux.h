@@ -23,7 +23,7 @@ struct skein_vmlinux {
 int skein_vmlinux_read(const char *path, struct skein_vmlinux *vmlinux, struct skein_error *err);
 
 /* The same, of a file's bytes; path is for the message. */
-int skein_vmlinux_parse(const uint8_t *file, size_t bytes, const char *path,
+int skein_vmlinux_parse(const uint8_t *data, size_t bytes, const char *path,
                         struct skein_vmlinux *vmlinux, struct skein_error *err);
 
 /*
