@@ -30,9 +30,18 @@ class Case(unittest.TestCase):
         env = dict(os.environ, FAKE_QEMU=mode, SKEIN_QEMU=FAKE)
         p = subprocess.Popen([program, *args], env=env, stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kw)
+        self.addCleanup(self.forget, p.pid)
         self.addCleanup(p.communicate)
         self.addCleanup(p.kill)
         return p
+
+    def left(self, pid):
+        return [n for n in os.listdir("/dev/shm") if "-%d-" % pid in n]
+
+    def forget(self, pid):
+        """What waits for skein recover."""
+        for name in self.left(pid):
+            os.unlink(os.path.join("/dev/shm", name))
 
     def finish(self, p, code=0):
         out, err = p.communicate(timeout=60)
@@ -46,7 +55,7 @@ class Case(unittest.TestCase):
         return json.loads(self.skein("info", "--json", self.dir)[0])
 
     def nothing_left(self, pid):
-        self.assertEqual([n for n in os.listdir("/dev/shm") if "-%d-" % pid in n], [])
+        self.assertEqual(self.left(pid), [])
 
 
 class Attach(Case):
