@@ -46,33 +46,33 @@ Test(record_until, refuses_all_others) {
     char longer[SKEIN_TEXT_MAX + 16] = "console:";
     struct skein_until u;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        cr_expect(!skein_until_parse(words[i], &u), "\"%s\"", words[i]);
+        cr_assert(!skein_until_parse(words[i], &u), "\"%s\"", words[i]);
     memset(longer + 8, 'x', SKEIN_TEXT_MAX + 1);
-    cr_expect(!skein_until_parse(longer, &u));
+    cr_assert(!skein_until_parse(longer, &u));
     longer[8 + SKEIN_TEXT_MAX] = '\0';
-    cr_expect(skein_until_parse(longer, &u));
+    cr_assert(skein_until_parse(longer, &u));
 }
 
 Test(record_until, sees_a_broken_kernel) {
-    cr_expect(sees("panic", "[ 1.0] Kernel panic - not syncing: Attempted to kill init!\r\n"));
-    cr_expect(sees("panic", "[ 1.0] BUG: kernel NULL pointer dereference, address: 0\r\n"));
-    cr_expect(sees("panic", "[ 1.0] watchdog: BUG: soft lockup - CPU#0 stuck for 22s!\r\n"));
-    cr_expect(sees("panic", "[ 1.0] kernel BUG at lib/list_debug.c:59!\r\n"));
-    cr_expect(sees("panic", "[ 1.0] Oops: 0002 [#1] PREEMPT SMP NOPTI\r\n"));
-    cr_expect(sees("panic", "[ 1.0] general protection fault, probably for non-canonical address "
+    cr_assert(sees("panic", "[ 1.0] Kernel panic - not syncing: Attempted to kill init!\r\n"));
+    cr_assert(sees("panic", "[ 1.0] BUG: kernel NULL pointer dereference, address: 0\r\n"));
+    cr_assert(sees("panic", "[ 1.0] watchdog: BUG: soft lockup - CPU#0 stuck for 22s!\r\n"));
+    cr_assert(sees("panic", "[ 1.0] kernel BUG at lib/list_debug.c:59!\r\n"));
+    cr_assert(sees("panic", "[ 1.0] Oops: 0002 [#1] PREEMPT SMP NOPTI\r\n"));
+    cr_assert(sees("panic", "[ 1.0] general protection fault, probably for non-canonical address "
                             "0xdead: 0000 [#1] PREEMPT SMP\r\n"));
 }
 
 Test(record_until, does_not_see_a_broken_program) {
-    cr_expect(!sees("panic", "[ 1.0] traps: a[77] general protection fault ip:40 sp:7f error:0\n"));
-    cr_expect(!sees("panic", "[ 1.0] a[77]: segfault at 0 ip 0000000000401136 sp 00007ffd\n"));
-    cr_expect(!sees("panic", "[ 1.0] reboot: Power down\n"));
-    cr_expect(!sees("exit:1", "Kernel panic - not syncing: exit:1\n"));
+    cr_assert(!sees("panic", "[ 1.0] traps: a[77] general protection fault ip:40 sp:7f error:0\n"));
+    cr_assert(!sees("panic", "[ 1.0] a[77]: segfault at 0 ip 0000000000401136 sp 00007ffd\n"));
+    cr_assert(!sees("panic", "[ 1.0] reboot: Power down\n"));
+    cr_assert(!sees("exit:1", "Kernel panic - not syncing: exit:1\n"));
 }
 
 Test(record_until, sees_its_text_alone) {
-    cr_expect(sees("console:lost wake-up", "a lost lost wake-up: 7"));
-    cr_expect(!sees("console:lost wake-up", "Kernel panic - not syncing: lost\nwake-up"));
+    cr_assert(sees("console:lost wake-up", "a lost lost wake-up: 7"));
+    cr_assert(!sees("console:lost wake-up", "Kernel panic - not syncing: lost\nwake-up"));
 }
 
 static bool sees_session(const char *word, const struct skein_session_header *h) {
@@ -85,20 +85,20 @@ static bool sees_session(const char *word, const struct skein_session_header *h)
 
 Test(record_until, sees_an_exit_status) {
     struct skein_session_header h = {.state = SKEIN_STATE_RUNNING};
-    cr_expect(!sees_session("exit:0", &h), "nothing was reported");
+    cr_assert(!sees_session("exit:0", &h), "nothing was reported");
     h.exit_reported = 1;
-    cr_expect(sees_session("exit:0", &h));
-    cr_expect(!sees_session("exit:3", &h));
+    cr_assert(sees_session("exit:0", &h));
+    cr_assert(!sees_session("exit:3", &h));
     h.exit_status = 3;
-    cr_expect(sees_session("exit:3", &h));
-    cr_expect(!sees_session("console:3", &h));
-    cr_expect(!sees_session("panic", &h));
+    cr_assert(sees_session("exit:3", &h));
+    cr_assert(!sees_session("console:3", &h));
+    cr_assert(!sees_session("panic", &h));
 }
 
 Test(record_until, sees_the_end_by_a_panic) {
     struct skein_session_header h = {.state = SKEIN_STATE_ENDED, .end = SKEIN_END_PANIC};
-    cr_expect(sees_session("panic", &h));
-    cr_expect(!sees_session("exit:0", &h));
+    cr_assert(sees_session("panic", &h));
+    cr_assert(!sees_session("exit:0", &h));
     h.end = SKEIN_END_RESET;
-    cr_expect(!sees_session("panic", &h));
+    cr_assert(!sees_session("panic", &h));
 }
