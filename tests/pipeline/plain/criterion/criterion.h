@@ -43,6 +43,7 @@ static struct plain_test *plain_tests;
 #define cr_assert_gt(a, b, ...) cr_assert((a) > (b))
 #define cr_assert_geq(a, b, ...) cr_assert((a) >= (b))
 #define cr_assert_str_eq(a, b, ...) cr_assert(strcmp((a), (b)) == 0)
+#define cr_assert_str_empty(a, ...) cr_assert((a)[0] == 0)
 #define cr_assert_null(p, ...) cr_assert((p) == NULL)
 #define cr_assert_not_null(p, ...) cr_assert((p) != NULL)
 
