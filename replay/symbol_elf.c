@@ -26,7 +26,9 @@ struct writer {
 };
 
 static void put(struct writer *w, const void *data, size_t bytes) {
-    fwrite(data, 1, bytes, w->f);
+    if (bytes != 0) {
+        fwrite(data, 1, bytes, w->f);
+    }
     w->at += bytes;
 }
 

@@ -22,5 +22,6 @@ int main(void) {
         }
     }
     puts(l.dir);
+    checkpoint_lab_leave(&l);
     return 0;
 }

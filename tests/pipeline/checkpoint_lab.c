@@ -92,12 +92,16 @@ struct checkpoint_lab checkpoint_lab_make(uint64_t pages, uint64_t count, unsign
     return l;
 }
 
-void checkpoint_lab_free(struct checkpoint_lab *l) {
+void checkpoint_lab_leave(struct checkpoint_lab *l) {
     for (int i = 0; i < 8; i++) {
         free(l->ram[i]);
     }
     skein_recording_close(l->rec);
     machine_free(&l->m);
+}
+
+void checkpoint_lab_free(struct checkpoint_lab *l) {
+    checkpoint_lab_leave(l);
     fixture_remove(l->dir);
 }
 

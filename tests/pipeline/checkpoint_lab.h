@@ -19,6 +19,7 @@ struct checkpoint_lab {
 /* Up to 7 checkpoints; that many writes between them. */
 struct checkpoint_lab checkpoint_lab_make(uint64_t pages, uint64_t count, unsigned writes);
 void checkpoint_lab_free(struct checkpoint_lab *l);
+void checkpoint_lab_leave(struct checkpoint_lab *l); /* the folder stays */
 
 /* Keeps RAM as that of checkpoint n; makes the machine's RAM that again. */
 void checkpoint_lab_keep(struct checkpoint_lab *l, uint64_t n);
