@@ -98,7 +98,7 @@ def replay_log(lab):
 
 
 def add_cases(case):
-    case("bisect", timeout_s=600)(bisect)
+    case("bisect", "soak", 600)(bisect)
     case("bisect-50", "soak", 7200)(bisect_50)
-    case("bisect-same-and-reference")(bisect_reference)
+    case("bisect-same-and-reference", "soak")(bisect_reference)
     case("replay-log")(replay_log)

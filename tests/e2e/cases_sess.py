@@ -196,5 +196,5 @@ def add_cases(case):
     case("session-two-vms")(two_vms)
     case("session-killed", timeout_s=400)(collector_killed)
     case("session-attach-killed")(attach_killed)
-    case("session-disk-full")(disk_full)
+    case("session-disk-full", "soak")(disk_full)
     case("session-unsuitable")(unsuitable)
