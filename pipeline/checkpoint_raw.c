@@ -229,8 +229,8 @@ static int walk_ram(struct walk *w, struct skein_error *err) {
     return rc;
 }
 
-/* All sections but RAM are kept as they are. */
-static void keep(struct skein_raw_map *m, uint64_t from, uint64_t to) {
+/* All sections but RAM are kept as they are. Where no RAM changed, its place is before END. */
+static void keep(struct skein_raw_map *m, uint32_t type, uint64_t from, uint64_t to) {
     struct skein_raw_extent *last = m->extent_count != 0 ? &m->extents[m->extent_count - 1] : NULL;
 
     if (last != NULL && last->at + last->bytes == from) {
@@ -239,7 +239,7 @@ static void keep(struct skein_raw_map *m, uint64_t from, uint64_t to) {
         m->extents[m->extent_count++] = (struct skein_raw_extent){from, to - from};
     }
     m->state_bytes += to - from;
-    if (m->block_count == 0) {
+    if (m->block_count == 0 && type != SKEIN_RAW_END) {
         m->state_before_ram += to - from;
     }
 }
@@ -273,7 +273,7 @@ static int walk(struct walk *w, struct skein_error *err) {
     if (rc != 0) {
         return rc;
     }
-    keep(m, 0, w->raw.at);
+    keep(m, SKEIN_RAW_HEAD, 0, w->raw.at);
     do {
         const uint64_t from = w->raw.at;
         if ((rc = skein_raw_next(&w->raw, err)) != 0 || (rc = walk_section(w, err)) != 0) {
@@ -284,7 +284,7 @@ static int walk(struct walk *w, struct skein_error *err) {
             return damaged(&w->raw, "it is cut off", err);
         }
         if (w->raw.type != SKEIN_RAW_RAM) {
-            keep(m, from, w->raw.at);
+            keep(m, w->raw.type, from, w->raw.at);
         }
     } while (w->raw.type != SKEIN_RAW_END);
     if (w->raw.bytes != 0 || w->raw.at != m->bytes) {

@@ -81,6 +81,14 @@ void skein_child_good(SkeinCPU *c)
     }
 }
 
+/* All there is of the log was right. The event itself waits for the other vCPUs. */
+void skein_child_met_end(SkeinCPU *c)
+{
+    if (child.on && c == child.cpu && c->tick + 1 >= child.target) {
+        end_child(true);
+    }
+}
+
 void skein_child_consumed(SkeinCPU *c)
 {
     if (child.on && child.h && c->id == child.h->shard && c->tick == child.h->tick) {

@@ -160,16 +160,24 @@ void skein_replay_io(SkeinCPU *c)
     }
 }
 
-static void end_of_shard(SkeinCPU *c, const struct skein_record *r)
+static void check_end(SkeinCPU *c, const struct skein_record *r)
 {
     const uint64_t *p = (const void *)(r + 1);
     uint64_t digest = skein_digest_slice(c);
 
     skein_replay_run_used_up(c, SKEIN_END);
+    if (p[0] != skein_icount(c)) {
+        skein_diverged(c, SKEIN_END, p[0], skein_icount(c), "icount of a %s event",
+                       skein_replay_kind_name(SKEIN_END));
+    }
     if (p[1] != digest) {
         skein_diverged(c, SKEIN_END, p[1], digest, "digest at the end of the recording");
     }
-    skein_replay_give_up(c);
+}
+
+void skein_replay_end(SkeinCPU *c, const struct skein_record *r)
+{
+    check_end(c, r);
     skein_replay_consume(c);
     skein_replay_good(c);
     c->ended = true;
@@ -257,7 +265,9 @@ static bool due(SkeinCPU *c, const struct skein_record *r)
         skein_replay_good(c);
         return true;
     case SKEIN_END:
-        end_of_shard(c, r);
+        check_end(c, r);
+        skein_child_met_end(c);
+        skein_replay_give_up(c);
         return false;
     }
     skein_diverged(c, r->kind, r->kind, 0, "the log has a %s event, the vCPU is in %s mode%s",

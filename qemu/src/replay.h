@@ -80,6 +80,7 @@ bool skein_in_child(void);
 void skein_child_finish(enum skein_verdict verdict);
 /* A digest was right; an event was consumed. */
 void skein_child_good(SkeinCPU *c);
+void skein_child_met_end(SkeinCPU *c);
 void skein_child_consumed(SkeinCPU *c);
 
 /* trace.c */
@@ -91,6 +92,8 @@ void skein_trace_close(void);
 /* replay_order.c */
 bool skein_replay_edge_met(const struct skein_record *r);
 void skein_replay_give_up(SkeinCPU *c);
+/* The vCPU's log ends with this event: compares, and consumes it. */
+void skein_replay_end(SkeinCPU *c, const struct skein_record *r);
 /* A slice, or what devices do, or a wait for the log. */
 void skein_replay_go_on(void);
 /* Device events until the slice that begins with this TOKEN may follow. */

@@ -56,6 +56,18 @@ static bool had_it_last(SkeinCPU *c)
     return skein_vm.released_shard == c->id && skein_vm.released_tick == c->tick;
 }
 
+/*
+ * The token was with it last, and the next event of its log is none that ends the slice here: there
+ * are instructions or events left. A checkpoint may stand in the middle of a slice.
+ */
+static bool goes_on(SkeinCPU *c, const struct skein_record *r)
+{
+    uint64_t position;
+
+    return had_it_last(c) && !((r->kind == SKEIN_TOKEN || r->kind == SKEIN_END) &&
+                               skein_record_is_stop(r, &position) && position == skein_icount(c));
+}
+
 /* Whose slice follows what was released last; NULL: a device's does, or nobody's is known yet. */
 static SkeinCPU *successor(void)
 {
@@ -63,15 +75,29 @@ static SkeinCPU *successor(void)
         SkeinCPU *c = &skein_vm.cpus[i];
         const struct skein_record *r = c->ended ? NULL : skein_replay_peek(c);
 
-        if (!r) {
-            continue;
-        }
-        if (r->kind == SKEIN_TOKEN ? skein_replay_edge_met(r)
-                                   : r->kind == SKEIN_END || had_it_last(c)) {
+        if (r && (goes_on(c, r) || (r->kind == SKEIN_TOKEN && skein_replay_edge_met(r)))) {
             return c;
         }
     }
     return NULL;
+}
+
+/*
+ * The end of a vCPU's log is no slice, whatever happened since its last one: it comes when nobody
+ * can go on.
+ */
+static bool end_one(void)
+{
+    for (uint32_t i = 0; i < skein_vm.cpu_count; i++) {
+        SkeinCPU *c = &skein_vm.cpus[i];
+        const struct skein_record *r = c->ended ? NULL : skein_replay_peek(c);
+
+        if (r && r->kind == SKEIN_END) {
+            skein_replay_end(c, r);
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool next_known(struct skein_shard_reader *r, uint64_t cursor)
@@ -208,6 +234,18 @@ static void run_slice(SkeinCPU *c)
     skein_vm.running = NULL;
 }
 
+/* Nobody can go on, and every next event is known: the log is over, or out of order. */
+static void nobody_goes_on(void)
+{
+    if (end_one()) {
+        return;
+    }
+    if (all_over()) {
+        skein_replay_check_end();
+    }
+    nothing_follows();
+}
+
 void skein_replay_go_on(void)
 {
     bool known = all_known();
@@ -216,13 +254,11 @@ void skein_replay_go_on(void)
     skein_until_check();
     if (c) {
         run_slice(c);
-    } else if (!device_step()) {
-        if (known) {
-            if (all_over()) {
-                skein_replay_check_end();
-            }
-            nothing_follows();
-        }
+    } else if (device_step()) {
+        return;
+    } else if (known) {
+        nobody_goes_on();
+    } else {
         bql_unlock();
         skein_replay_wait_for_feeder();
         bql_lock();

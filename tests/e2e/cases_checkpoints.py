@@ -74,14 +74,32 @@ def flip(path):
         f.write(bytes([byte ^ 1]))
 
 
-def kill_the_maker(lab):
-    p = lab.start(*lab.record_args("forever", start=READY, options=["--epoch", "0.3"]))
+def start_with_epochs(lab, seconds, count, **kw):
+    """Returns when there are that many checkpoints."""
+    p = lab.start(*lab.record_args("forever", start=READY, options=["--epoch", seconds], **kw))
     lab.wait_for(p, "SKEIN-READY")
     folder = lab.dir() + "/checkpoints"
     while not os.path.isdir(folder) or \
-            sum(bool(re.fullmatch(r"\d+\.skc", n)) for n in os.listdir(folder)) < 3:
+            sum(bool(re.fullmatch(r"\d+\.skc", n)) for n in os.listdir(folder)) < count:
         lab.left_s()
         time.sleep(0.02)
+    return p, folder
+
+
+def nothing_happens(lab):
+    """vCPUs that sleep for several checkpoints, and those in which nothing has changed."""
+    p, _ = start_with_epochs(lab, "0.1", 12, smp=4, append="skein.delay=600")
+    p.send_signal(signal.SIGINT)
+    lab.finish(p).need_code(0, "record")
+    found = whole(checkpoints(lab))
+    need([c for c in found if c["pages"] == 0], "something changed in every epoch")
+    lab.verify()
+    for c in found:
+        replay_from(lab, c["number"])
+
+
+def kill_the_maker(lab):
+    p, folder = start_with_epochs(lab, "0.3", 3)
     qemu = lab.qemu_of(p)
     p.send_signal(signal.SIGKILL)
     lab.finish(p)
@@ -104,5 +122,6 @@ def add_cases(case):
         @case("checkpoints-%dcpu" % smp, "quick soak", 400)
         def run(lab, smp=smp):
             record_with_epochs(lab, smp)
+    case("checkpoints-idle", "quick soak", 400)(nothing_happens)
     case("checkpoints-in-replay", "quick soak", 400)(add_in_replay)
     case("checkpoints-kill", "quick soak", 400)(kill_the_maker)

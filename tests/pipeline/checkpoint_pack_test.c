@@ -156,6 +156,7 @@ Test(checkpoint_pack, ram_that_the_snapshot_has_not) {
 
     machine_free(&l.m);
     l.m = machine_make(l.manifest.uuid, 2, 21, 3);
+    machine_run(&l.m, 5);
     machine_checkpoint(&l.m, l.raw);
     expect_refusal(&l, "another size");
     lab_free(&l);

@@ -143,7 +143,16 @@ static bool is_zero(const uint8_t *page) {
     return true;
 }
 
-/* All pages but zeros, or those that have changed. */
+static bool any_changed(const struct machine *m, unsigned block) {
+    for (uint64_t p = 0; p < m->pages[block]; p++) {
+        if (m->changed[block][p]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All pages but zeros, or those that have changed; a block without any is left out. */
 static void put_ram(struct machine *m, FILE *f, unsigned block, bool changed) {
     const uint32_t head[2] = {RAM, (uint32_t)strlen(names[block])};
     const uint64_t place[3] = {0, block * m->pages[0] * MACHINE_PAGE,
@@ -151,6 +160,9 @@ static void put_ram(struct machine *m, FILE *f, unsigned block, bool changed) {
     const uint64_t end[2] = {0, 0};
     uint64_t n = 0;
 
+    if (changed && !any_changed(m, block)) {
+        return;
+    }
     fwrite(head, sizeof(head), 1, f);
     fwrite(place, 8, 1, f);
     fwrite(names[block], 1, head[1], f);
@@ -280,6 +292,9 @@ static struct apart take_apart(const struct machine *m, const char *path) {
         } else if (n > size - at) {
             a.problem = "a section is cut off";
         } else {
+            if (head[0] == END && a.blocks == 0) {
+                a.before_ram = a.state_bytes;
+            }
             memcpy(a.state + a.state_bytes, bytes + at, n);
             a.state_bytes += n;
             at += n;
