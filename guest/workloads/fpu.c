@@ -90,6 +90,14 @@ static void on_alarm(int number) {
                      : "memory", "xmm7", "xmm8", "xmm15", "st", "st(1)");
 }
 
+/* What QEMU takes for the name of a part of its state, 255 bytes long. */
+static void look_like_a_name(uint8_t bytes[32]) {
+    for (int i = 0; i < 32; i += 2) {
+        bytes[i] = 0xff;
+        bytes[i + 1] = 5;
+    }
+}
+
 static void keep(int index) {
     bool avx = __builtin_cpu_supports("avx") != 0;
     uint8_t in[REGISTERS][32];
@@ -102,6 +110,9 @@ static void keep(int index) {
     __asm__ volatile("ldmxcsr %0" ::"m"(mxcsr));
     for (long round = 0; round < rounds || handled == 0; round++) {
         fill(in, sizeof(in), (uint64_t)index << 32 | (uint64_t)round);
+        if (index % 2 != 0) {
+            look_like_a_name(in[REGISTERS - 1]);
+        }
         memset(out, 0, sizeof(out));
         sse_across_call(in, out);
         for (int i = 0; i < REGISTERS; i++) {

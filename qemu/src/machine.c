@@ -82,15 +82,22 @@ bool skein_machine_supported(void)
     return host_bridge(&name) != NULL;
 }
 
+/*
+ * Behind each part of the state QEMU looks for the name of an optional one, also where a register's
+ * bytes only look like one, and takes the end of the stream for an error. So there is more of it.
+ */
+#define SUBSECTION_MAX_BYTES 512
+
 static bool get_vmstate(FILE *f, size_t bytes, const VMStateDescription *vmsd, void *opaque,
                         Error **errp)
 {
-    QIOChannelBuffer *buffer = qio_channel_buffer_new(bytes);
+    QIOChannelBuffer *buffer = qio_channel_buffer_new(bytes + SUBSECTION_MAX_BYTES);
     QEMUFile *qf;
     int ret = -EIO;
 
     if (skein_section_get(f, buffer->data, bytes)) {
-        buffer->usage = bytes;
+        memset(buffer->data + bytes, 0, SUBSECTION_MAX_BYTES);
+        buffer->usage = bytes + SUBSECTION_MAX_BYTES;
         qf = qemu_file_new_input(QIO_CHANNEL(buffer));
         ret = vmstate_load_state(qf, vmsd, opaque, vmsd->version_id);
         qemu_fclose(qf);

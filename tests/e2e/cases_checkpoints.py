@@ -98,6 +98,13 @@ def nothing_happens(lab):
         replay_from(lab, c["number"])
 
 
+def any_registers(lab):
+    """Whatever user mode has in its registers, a checkpoint can be loaded."""
+    lab.record("fpu", start=READY, options=["--epoch", "0.1"])
+    need(len(whole(checkpoints(lab))) > 8, "too few checkpoints")
+    lab.verify()
+
+
 def kill_the_maker(lab):
     p, folder = start_with_epochs(lab, "0.3", 3)
     qemu = lab.qemu_of(p)
@@ -123,5 +130,6 @@ def add_cases(case):
         def run(lab, smp=smp):
             record_with_epochs(lab, smp)
     case("checkpoints-idle", "quick soak", 400)(nothing_happens)
+    case("checkpoints-fpu", "quick soak", 400)(any_registers)
     case("checkpoints-in-replay", "quick soak", 400)(add_in_replay)
     case("checkpoints-kill", "quick soak", 400)(kill_the_maker)

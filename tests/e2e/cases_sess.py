@@ -159,8 +159,9 @@ def disk_full(lab):
     try:
         with Vm(lab) as vm:
             vm.wait_for("SKEIN-READY")
-            vm.tell("rr_record small/rec")
+            print("TOLD", vm.tell("rr_record small/rec"))
             end = vm.ended()
+            print("END", end)
             need(not end["complete"] and "No space" in end["reason"], "it ended with %s" % end)
             vm.runs()
             by_monitor(lab, vm, "after", work=False)
