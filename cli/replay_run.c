@@ -148,6 +148,7 @@ static int prepare(struct replay_run *r, struct skein_error *err) {
     snprintf(console, sizeof(console), "%s/%s", r->dir, SKEIN_CONSOLE_NAME);
     if (ret == 0)
         ret = skein_console_check_open(&r->check, console, r->stage.console, err);
+    r->check.may_end_early = !r->result->manifest.complete;
     if (e != NULL) {
         r->check.from = e->console_from;
         r->check.to = e->console_to;

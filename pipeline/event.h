@@ -196,6 +196,16 @@ static inline bool skein_record_icount(const struct skein_record *rec, uint64_t 
     return true;
 }
 
+/* What an END says of the guest's console; 0 when it is too short to say so. */
+static inline uint64_t skein_end_console_bytes(const struct skein_record *rec) {
+    uint64_t bytes = 0;
+
+    if (rec->kind == SKEIN_END && rec->size_bytes >= sizeof(*rec) + 3 * sizeof(bytes)) {
+        memcpy(&bytes, (const uint8_t *)(rec + 1) + 2 * sizeof(bytes), sizeof(bytes));
+    }
+    return bytes;
+}
+
 /*
  * Whether a replay can hold its vCPU right at this event, and at which icount. DIGEST is checked
  * where the vCPU comes by anyway, and what a vCPU's page walk did in user mode (MEM with

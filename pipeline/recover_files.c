@@ -138,7 +138,10 @@ static void advance(struct skein_recovery *r, const struct skein_salvage_block *
     for (uint32_t i = 0; i < r->identity.shard_count; i++) {
         r->last_kind[i] = b->last_kind[i] != 0 ? b->last_kind[i] : r->last_kind[i];
     }
-    r->end = b->end != 0 ? b->end : r->end;
+    if (b->end != 0) {
+        r->end = b->end;
+        r->console_bytes = b->console_bytes;
+    }
     r->last_shard = b->last_shard;
     r->slices = b->slices_after;
     r->out->events_in_files += b->info.events;

@@ -245,6 +245,16 @@ static bool all_ended(const struct skein_recovery *r) {
     return true;
 }
 
+/* Before the last END there is no telling how long it was. */
+static int check_console(struct skein_recovery *r) {
+    const uint64_t bytes = r->out->manifest.console.size_bytes;
+
+    if (r->final || !all_ended(r) || bytes >= r->console_bytes) {
+        return 0;
+    }
+    return lose_file(r, "the end of console.log: a replay makes it again");
+}
+
 static int lose_end(struct skein_recovery *r, enum skein_loss_kind kind, uint32_t shard,
                     const char *what) {
     struct skein_loss loss = {.kind = kind,
@@ -322,6 +332,9 @@ int skein_recovery_complete_manifest(struct skein_recovery *r, struct skein_erro
     }
     if (rc == 0) {
         rc = note_missing_end(r);
+    }
+    if (rc == 0) {
+        rc = check_console(r);
     }
     if (rc == -ENOMEM) {
         return skein_error_set(err, rc, "out of memory");

@@ -47,6 +47,7 @@ struct skein_recovery {
     uint8_t last_kind[SKEIN_MAX_SHARDS];
     uint32_t last_shard;
     uint32_t end;
+    uint64_t console_bytes; /* as the END says */
     uint64_t slices;
     uint64_t last_number; /* of the last segment */
     struct skein_stats stats;

@@ -143,7 +143,10 @@ static int write_events(struct drain *d, struct skein_error *err) {
         r->clock[shard]++;
         r->last_kind[shard] = rec->kind;
         r->last_shard = shard;
-        r->end = rec->kind == SKEIN_END ? rec->arg : r->end;
+        if (rec->kind == SKEIN_END) {
+            r->end = rec->arg;
+            r->console_bytes = skein_end_console_bytes(rec);
+        }
         r->out->events_from_shards++;
         d->waiting--;
     }

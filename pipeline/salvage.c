@@ -130,7 +130,10 @@ static void summarize(struct skein_salvage *f, struct skein_salvage_block *b,
         const struct skein_record *rec = skein_block_record(events, e);
         b->last_shard = events->events[e].shard;
         b->last_kind[b->last_shard] = rec->kind;
-        b->end = rec->kind == SKEIN_END ? rec->arg : b->end;
+        if (rec->kind == SKEIN_END) {
+            b->end = rec->arg;
+            b->console_bytes = skein_end_console_bytes(rec);
+        }
         skein_stats_count(&f->stats, b->last_shard, rec);
     }
     b->slices_after = b->info.slices;

@@ -21,6 +21,7 @@ struct skein_salvage_block {
     uint64_t slices_after;
     uint32_t last_shard;                 /* whose event is the last one */
     uint32_t end;                        /* arg of its last END; 0: it has none */
+    uint64_t console_bytes;              /* the guest's, as that END says */
     uint8_t last_kind[SKEIN_MAX_SHARDS]; /* of each shard's last event; 0: it has none */
 };
 

@@ -16,14 +16,17 @@ struct skein_console_check {
     int replayed_fd; /* -1: not there yet */
     const char *replayed_path;
     uint64_t from, to; /* the part of the recorded one; to: UINT64_MAX is its end */
-    uint64_t bytes;    /* compared, and the same */
+    /* An incomplete recording may have lost the end of the file: what is missing is not compared.
+     */
+    bool may_end_early;
+    uint64_t bytes; /* compared, and the same; or not to be compared */
     bool differs;
     struct skein_error difference; /* differs: one line */
 };
 
 /*
  * recorded_path may be missing: an empty console. replayed_path is not copied. For a part of a
- * replay, set `from` and `to` then.
+ * replay, set `from` and `to` then; for an incomplete recording, `may_end_early`.
  */
 int skein_console_check_open(struct skein_console_check *c, const char *recorded_path,
                              const char *replayed_path, struct skein_error *err);

@@ -105,6 +105,7 @@ static size_t make_payload(struct random *rng, uint8_t kind, uint64_t *icount,
         return put_words(rec, words, 2);
     case SKEIN_END:
         rec->header.arg = SKEIN_END_SHUTDOWN;
+        words[2] = 0; /* the guest says nothing on its console */
         return put_words(rec, words, 5);
     default:
         return put_words(rec, words, 1);

@@ -228,8 +228,8 @@ Test(recover, a_flipped_bit_anywhere_costs_its_block_at_most, .timeout = 240) {
 }
 
 /* A recording whose recorder was killed before it had written anything: all is in the session. */
-static void make_session(const struct sample *s, const struct skein_manifest *m, char *path,
-                         size_t size) {
+static void make_session(const struct sample *s, const struct skein_manifest *m,
+                         uint64_t console_bytes, char *path, size_t size) {
     struct skein_session_params params = {
         .mode = SKEIN_MODE_RECORD, .vcpu_count = SHARDS - 1, .ring_bytes = 64 << 10};
     struct skein_shard_writer w[SHARDS];
@@ -246,11 +246,28 @@ static void make_session(const struct sample *s, const struct skein_manifest *m,
     for (size_t i = 0; i < s->h.count; i++) {
         const struct skein_record *rec = history_record(&s->h, i);
         struct skein_shard_writer *here = &w[s->h.events[i].shard];
-        skein_shard_append(here, rec->kind, rec->flags, rec->arg, rec + 1,
+        uint64_t payload[1024];
+        memcpy(payload, rec + 1, rec->size_bytes - sizeof(*rec));
+        payload[2] = rec->kind == SKEIN_END ? console_bytes : payload[2];
+        skein_shard_append(here, rec->kind, rec->flags, rec->arg, payload,
                            rec->size_bytes - sizeof(*rec));
         skein_shard_publish(here);
     }
     skein_session_close(session);
+}
+
+/* A recording that has begun, and its session. */
+static void start_recording(const struct sample *s, char dir[64], uint64_t console_bytes,
+                            char *path, size_t size) {
+    struct skein_manifest m = fixture_manifest(SHARDS);
+
+    make_dir(dir);
+    fixture_remove(dir);
+    m.stats = (struct skein_stats){.shard_count = 0};
+    cr_assert_eq(skein_uuid_make(m.uuid), 0);
+    cr_assert_eq(skein_recording_create(dir, &m, NULL), 0);
+    add_snapshot(dir);
+    make_session(s, &m, console_bytes, path, size);
 }
 
 /* Recovers what the damaged session gives: right as far as it goes, and honest about the rest. */
@@ -282,14 +299,7 @@ Test(recover, a_flipped_bit_in_a_session_is_never_believed, .timeout = 240) {
     size_t size;
 
     sample_make(&s);
-    make_dir(dir);
-    fixture_remove(dir);
-    struct skein_manifest m = fixture_manifest(SHARDS);
-    m.stats = (struct skein_stats){.shard_count = 0};
-    cr_assert_eq(skein_uuid_make(m.uuid), 0);
-    cr_assert_eq(skein_recording_create(dir, &m, NULL), 0);
-    add_snapshot(dir);
-    make_session(&s, &m, path, sizeof(path));
+    start_recording(&s, dir, 0, path, sizeof(path));
     uint8_t *bytes = fixture_read(path, &size);
     for (size_t at = 0; at < size; at += STEP) {
         const size_t in_shard = (at - 4096) % (4096 + (64 << 10));
@@ -309,5 +319,40 @@ Test(recover, a_flipped_bit_in_a_session_is_never_believed, .timeout = 240) {
     cr_assert_neq(access(path, F_OK), 0);
     free(bytes);
     fixture_remove(dir);
+    sample_free(&s);
+}
+
+/* All events are there; of the console, so many bytes of the six that its END counts. */
+static void check_console(const struct sample *s, size_t bytes) {
+    struct skein_recover_opts opts = {.out = s->out};
+    struct skein_recovered r;
+    struct skein_error err = {""};
+    char dir[64], path[128], console[128];
+
+    start_recording(s, dir, 6, path, sizeof(path));
+    snprintf(console, sizeof(console), "%s/%s", dir, SKEIN_CONSOLE_NAME);
+    if (bytes != 0) {
+        fixture_write(console, (const uint8_t *)"hello\n", bytes);
+    }
+    opts.source = dir;
+    cr_assert_eq(skein_recover(&opts, &r, &err), 0, "%s", err.text);
+    cr_assert_eq(r.manifest.complete, bytes == 6);
+    cr_assert_eq(r.loss_count, bytes == 6 ? 0 : 1);
+    if (bytes != 6) {
+        cr_assert_eq(r.losses[0].kind, SKEIN_LOSS_FILE);
+        cr_assert_not_null(strstr(r.losses[0].what, "console.log"), "%s", r.losses[0].what);
+    }
+    skein_recovered_free(&r);
+    fixture_remove(s->out);
+    fixture_remove(dir);
+}
+
+Test(recover, a_console_that_was_not_written_is_missing) {
+    struct sample s;
+
+    sample_make(&s);
+    check_console(&s, 0);
+    check_console(&s, 3);
+    check_console(&s, 6);
     sample_free(&s);
 }
