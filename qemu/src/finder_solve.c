@@ -19,6 +19,7 @@
 
 struct word {
     uint64_t value;
+    uint64_t origin; /* what of it is found in registers: the value, or what it is added to */
     uint64_t before; /* the chain in front of it */
     uint32_t suspect;
     uint32_t index; /* in its event; 0: the header */
@@ -63,6 +64,22 @@ static bool is_input(const struct skein_record *r)
            r->kind != SKEIN_END;
 }
 
+/*
+ * SYSCALL leaves the address behind it in RCX: next_ip of its ENTRY is a length, which is added to
+ * where user mode was.
+ */
+static uint64_t origin_of(const struct skein_record *r, uint32_t k, uint64_t value)
+{
+    const struct skein_entry_payload *e = (const void *)(r + 1);
+    const uint64_t rip = 1ull << SKEIN_SLOT_RIP;
+
+    if (r->kind == SKEIN_ENTRY && (r->arg & 0xff) == SKEIN_ENTRY_SYSCALL &&
+        k == 1 + offsetof(struct skein_entry_payload, next_ip) / 8 && (e->mask & rip)) {
+        return value + e->slot[ctpop64(e->mask & (rip - 1))];
+    }
+    return value;
+}
+
 void skein_solve_begin(SkeinCPU *c, const struct skein_suspect *s, size_t count)
 {
     uint64_t chain = c->inputs;
@@ -79,6 +96,7 @@ void skein_solve_begin(SkeinCPU *c, const struct skein_suspect *s, size_t count)
         for (uint32_t k = 0; is_input(r) && k < r->size_bytes / 8; k++) {
             struct word w = {.value = k ? payload[k] : r->kind | (uint64_t)r->arg << 32,
                              .before = chain,
+                             .origin = origin_of(r, k, k ? payload[k] : 0),
                              .suspect = i,
                              .index = k};
 
@@ -183,12 +201,12 @@ static int slot_of(const struct word *w)
 
 static bool comes_from(uint64_t value, int value_slot, const struct word *w, int slot)
 {
-    int64_t distance = value - w->value;
+    int64_t distance = value - w->origin;
 
     if (slot >= 0 && value_slot == slot) {
         return distance == 0;
     }
-    return (int64_t)w->value > SMALL && distance >= -NEAR && distance <= NEAR;
+    return (int64_t)w->origin > SMALL && distance >= -NEAR && distance <= NEAR;
 }
 
 /* The digest when the word, and what came from it, had another value. */
