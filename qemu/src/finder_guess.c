@@ -165,6 +165,35 @@ static bool guess_bits(SkeinCPU *c, const struct skein_suspect *s)
     return true;
 }
 
+/* Nearly all that user mode has in a register is a number or an address; neither looks like this.
+ */
+static bool is_odd(uint64_t value)
+{
+    return sextract64(value, 0, 48) != (int64_t)value;
+}
+
+/* A bit that makes an address, or a small number, of what is none. */
+static bool guess_odd_bit(SkeinCPU *c, const struct skein_suspect *s)
+{
+    for (size_t k = 1; k < MIN(s->record->size_bytes / 8, WORDS_MAX); k++) {
+        uint64_t value = word_of(s->record, k);
+
+        for (unsigned bit = 47; is_free(s->record, k) && is_odd(value) && bit < 64; bit++) {
+            uint64_t other = value ^ 1ull << bit;
+            struct skein_hypothesis h;
+
+            if (is_odd(other)) {
+                continue;
+            }
+            h = skein_guess_word(c, s, k, other, SKEIN_WAY_TRIED);
+            if (!skein_finder_try(&h)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool guess_bytes(SkeinCPU *c, const struct skein_suspect *s)
 {
     for (size_t k = 1; k < MIN(s->record->size_bytes / 8, WORDS_MAX); k++) {
@@ -276,7 +305,8 @@ void skein_finder_guess(SkeinCPU *c, const struct skein_suspect *s, size_t count
         }
     }
     if (guess_places(c, s, n) && guess_edges(t) && for_each(c, s, n, guess_walk) &&
-        for_each(c, s, n, guess_vector) && skein_solve_try(t) && for_each(c, s, n, guess_all)) {
+        for_each(c, s, n, guess_vector) && skein_solve_try(t) && for_each(c, s, n, guess_odd_bit) &&
+        for_each(c, s, n, guess_all)) {
         for_each(c, s, n, guess_bytes);
     }
 }

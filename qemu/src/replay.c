@@ -230,8 +230,10 @@ static bool due(SkeinCPU *c, const struct skein_record *r)
             break;
         }
         check_digest(c, r, "digest at an interrupt");
-        skein_replay_consume(c);
+        /* It vouches for what came before the interrupt. */
         skein_replay_good(c);
+        skein_replay_consume(c);
+        skein_child_good(c);
         skein_interrupt_apply(c, r->arg);
         return true;
     case SKEIN_MEM:

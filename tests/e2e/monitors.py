@@ -10,7 +10,7 @@ import struct
 import subprocess
 import time
 
-from lab import need
+from lab import Failed, need
 
 SHARDS_OFFSET = 4096  # of a session; see docs/format.md
 
@@ -131,9 +131,15 @@ class Vm:
 
 
 def connect(path):
-    s = socket.socket(socket.AF_UNIX)
-    s.connect(path)
-    return s
+    """The path is there a moment before somebody listens."""
+    for _ in range(100):
+        s = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(ConnectionRefusedError):
+            s.connect(path)
+            return s
+        s.close()
+        time.sleep(0.05)
+    raise Failed("nobody listens at %s" % path)
 
 
 def session_of(pid):
