@@ -152,9 +152,9 @@ static void reap(struct job *job)
         f->shard = job->h.shard;
         f->tick = job->h.tick;
         f->icount = t->icount;
-        if (job->h.scan) {
-            /* The child's memory is gone; its position is here. */
-            ((uint64_t *)(job->h.right + 1))[job->h.right->kind == SKEIN_TOKEN] = t->position;
+        if (job->h.scan || job->h.walk) {
+            /* The child's memory is gone; what it found is here. */
+            ((uint64_t *)job->h.right)[skein_child_open_word(&job->h)] = t->position;
         }
         memcpy(f->recorded, job->h.recorded, job->h.recorded->size_bytes);
         memcpy(f->right, job->h.right, job->h.right->size_bytes);
@@ -347,6 +347,7 @@ void skein_finder_stop(SkeinCPU *c)
         search(c);
     }
     bql_unlock();
+    skein_child_scan(c);
 }
 
 static bool is_whole(const struct skein_finding *f)

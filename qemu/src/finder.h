@@ -38,7 +38,7 @@ struct skein_trial {
     uint32_t right;    /* digests as far as the log in the ring goes, or the target, are right */
     uint64_t tick;     /* events of the vCPU consumed */
     uint64_t icount;   /* of the vCPU when the event in question was consumed; 0: it was not */
-    uint64_t position; /* scan: where the digest is right; 0: nowhere */
+    uint64_t position; /* scan: where the digest is right; 0: nowhere. walk: the entry */
     uint64_t released_shard;
     uint64_t released_tick;
     struct skein_divergence divergence;
@@ -57,6 +57,7 @@ struct skein_hypothesis {
     uint64_t end; /* cursor behind the event */
     enum skein_finding_way way;
     bool scan;      /* the position is where the event's digest is right */
+    uint32_t walk;  /* MEM of a page walk: the entry that is there then, with these bits set */
     unsigned depth; /* how often it was improved */
     const struct skein_record *recorded;
     struct skein_record *right;
@@ -80,8 +81,10 @@ struct skein_record *skein_finder_copy(const struct skein_record *r);
 void skein_child_begin(SkeinCPU *c, struct skein_trial *trial, const struct skein_hypothesis *h,
                        uint64_t target, bool notes);
 
-/* Between two instructions of the vCPU: is it here that the event belongs? */
+/* Between two instructions of the vCPU: what the hypothesis leaves open until there. */
 void skein_child_scan(SkeinCPU *c);
+/* Which word of the event that is. */
+size_t skein_child_open_word(const struct skein_hypothesis *h);
 
 /* finder_solve.c */
 /* The events of the bracket, and the vCPU's state at its start; first of all. */

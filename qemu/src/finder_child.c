@@ -136,16 +136,14 @@ void skein_child_finish(enum skein_verdict verdict)
                child.cpu->good_tick > skein_vm.finding->divergence.tick));
 }
 
-/* The event moves on in front of the vCPU until its digest is right. */
-void skein_child_scan(SkeinCPU *c)
+size_t skein_child_open_word(const struct skein_hypothesis *h)
 {
-    uint64_t *word, *position;
+    return h->walk ? 3 : h->right->kind == SKEIN_TOKEN ? 2 : 1;
+}
 
-    if (!child.scans || c->id != child.h->shard || c->tick >= child.h->tick) {
-        return;
-    }
-    word = (uint64_t *)(child.h->right + 1);
-    position = child.h->right->kind == SKEIN_TOKEN ? word + 1 : word;
+/* The event moves on in front of the vCPU until its digest is right. */
+static void scan(SkeinCPU *c, uint64_t *position)
+{
     c->stop = SKEIN_STOP_UNKNOWN;
     if (c->tick + 1 == child.h->tick && position[1] == skein_digest_slice(c)) {
         *position = skein_icount(c);
@@ -156,5 +154,21 @@ void skein_child_scan(SkeinCPU *c)
     *position = skein_icount(c) + 1;
     if (child.scanned++ > SCAN_INSNS) {
         end_child(false);
+    }
+}
+
+void skein_child_scan(SkeinCPU *c)
+{
+    uint64_t *word;
+
+    if (!child.on || !child.h || c->id != child.h->shard || c->tick >= child.h->tick) {
+        return;
+    }
+    word = (uint64_t *)child.h->right + skein_child_open_word(child.h);
+    if (child.scans) {
+        scan(c, word);
+    } else if (child.h->walk && c->tick + 1 == child.h->tick) {
+        *word = ldl_le_p(qemu_map_ram_ptr(NULL, word[-1])) | child.h->walk;
+        child.trial->position = *word;
     }
 }

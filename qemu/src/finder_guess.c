@@ -216,18 +216,40 @@ static bool guess_walk(SkeinCPU *c, const struct skein_suspect *s)
     static const uint32_t bits[] = {PG_ACCESSED_MASK, PG_DIRTY_MASK,
                                     PG_ACCESSED_MASK | PG_DIRTY_MASK};
     const uint64_t *payload = (const void *)(s->record + 1);
-    uint32_t entry;
 
-    if (s->record->kind != SKEIN_MEM || s->record->arg != sizeof(entry) ||
-        !skein_pages_cover(payload[1], sizeof(entry))) {
+    if (s->record->kind != SKEIN_MEM || s->record->arg != sizeof(uint32_t) ||
+        !skein_pages_cover(payload[1], sizeof(uint32_t))) {
         return true;
     }
-    entry = ldl_le_p(qemu_map_ram_ptr(NULL, payload[1]));
     for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
-        struct skein_hypothesis h = skein_guess_word(c, s, 3, entry | bits[i], SKEIN_WAY_TRIED);
+        struct skein_hypothesis h =
+            skein_guess_word(c, s, 3, word_of(s->record, 3), SKEIN_WAY_TRIED);
 
+        h.walk = bits[i];
         if (!skein_finder_try(&h)) {
             return false;
+        }
+    }
+    return true;
+}
+
+/* Where there was nothing something is now. */
+static bool guess_no_byte(SkeinCPU *c, const struct skein_suspect *s)
+{
+    for (size_t k = 1; k < MIN(s->record->size_bytes / 8, WORDS_MAX); k++) {
+        uint64_t value = word_of(s->record, k);
+
+        for (unsigned byte = 0; is_free(s->record, k) && byte < 8; byte++) {
+            uint64_t without = value & ~(0xffull << 8 * byte);
+            struct skein_hypothesis h;
+
+            if (without == value) {
+                continue;
+            }
+            h = skein_guess_word(c, s, k, without, SKEIN_WAY_TRIED);
+            if (!skein_finder_try(&h)) {
+                return false;
+            }
         }
     }
     return true;
@@ -260,7 +282,7 @@ static bool guess_vector(SkeinCPU *c, const struct skein_suspect *s)
 /* The nearest event first, with all that is likely to be wrong of it. */
 static bool guess_all(SkeinCPU *c, const struct skein_suspect *s)
 {
-    return guess_shift(c, s) && guess_bits(c, s);
+    return guess_shift(c, s) && guess_no_byte(c, s) && guess_bits(c, s);
 }
 
 static bool guess_places(SkeinCPU *c, const struct skein_suspect *s, size_t count)
