@@ -14,7 +14,8 @@
 #include "pipeline/shard.h"
 #include "pipeline/shard_layout.h"
 
-#define NAP_NS 200000
+#define NAP_MIN_NS 50000
+#define NAP_MAX_NS 3200000
 #define BATCH_EVENTS 1024
 
 /* One shard's way from the recording into the session. */
@@ -186,7 +187,7 @@ static bool report(struct skein_feeder *f, int rc, const struct skein_error *err
 }
 
 static void *run(void *opaque) {
-    const struct timespec nap = {.tv_nsec = NAP_NS};
+    struct timespec nap = {.tv_nsec = NAP_MIN_NS};
     struct skein_feeder *f = opaque;
     struct skein_error err = {""};
     int rc = round_of(f, &err);
@@ -194,6 +195,9 @@ static void *run(void *opaque) {
     while (!report(f, rc, &err)) {
         if (rc == 0) {
             nanosleep(&nap, NULL);
+            nap.tv_nsec = nap.tv_nsec < NAP_MAX_NS ? 2 * nap.tv_nsec : NAP_MAX_NS;
+        } else {
+            nap.tv_nsec = NAP_MIN_NS;
         }
         rc = round_of(f, &err);
     }
