@@ -82,7 +82,8 @@ def backwards_to_the_culprit(lab, name):
 def found(lab, name):
     """Chaos finds the bug within RUNS runs; what is kept replays, and gdb finds the culprit."""
     use_bugs_image(lab)
-    until = "console:" + SIGNS[name] if name == "wakeup" else "panic"
+    # Two appends may both pass the check before either writes: then another check panics, later.
+    until = "console:" + SIGNS[name] if name in ("wakeup", "list") else "panic"
     lab.record("bug", arg=name, append="no_timer_check", start=READY, done=False, memory="256M",
                options=["--until", until, "--repeat", str(RUNS), "--chaos", "1"])
     with open(os.path.join(lab.dir(), "console.log"), encoding="utf-8", errors="replace") as f:

@@ -34,7 +34,7 @@ class Vm:
         self.qemu = subprocess.Popen(command, cwd=lab.tmp, env=dict(os.environ, SKEIN=lab.paths.skein),
                                      stdin=subprocess.DEVNULL, stdout=self.words, stderr=self.words)
         self.events = []
-        self.commands = None
+        self.commands = self.answers = None
         self.human = None
 
     def __enter__(self):
@@ -43,8 +43,10 @@ class Vm:
             self.wait()
         self.human = connect(self.files["hmp"])
         self.prompt()
-        self.commands = connect(self.files["own"]).makefile("rw")
-        self.commands.readline()
+        own = connect(self.files["own"])
+        # Two: one for both directions forgets what it has read ahead when it writes.
+        self.commands, self.answers = own.makefile("w"), own.makefile("r")
+        self.answers.readline()
         self.ask("qmp_capabilities")
         return self
 
@@ -83,7 +85,7 @@ class Vm:
         self.commands.write(json.dumps(message) + "\n")
         self.commands.flush()
         while True:
-            answer = json.loads(self.commands.readline())
+            answer = json.loads(self.answers.readline())
             if "event" not in answer:
                 return answer["return"] if "return" in answer else answer["error"]["desc"]
             self.events.append(answer)
