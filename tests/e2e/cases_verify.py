@@ -8,7 +8,7 @@ import signal
 import time
 import xml.etree.ElementTree
 
-from lab import last_lines, need
+from lab import children, last_lines, need
 
 READY = "console:SKEIN-READY"
 
@@ -78,14 +78,6 @@ def a_damaged_checkpoint(lab, count):
          and "crashed" not in verdicts(bad), "a damaged checkpoint: %s" % verdicts(bad))
     need(os.path.basename(path) in json.dumps(bad) and count >= len(bad["epochs"]) - 1,
          "the damaged checkpoint is not named: %s" % bad["message"])
-
-
-def children(pid):
-    found = []
-    for task in os.listdir("/proc/%d/task" % pid):
-        with open("/proc/%d/task/%s/children" % (pid, task), encoding="ascii") as f:
-            found += [int(child) for child in f.read().split()]
-    return found
 
 
 def a_killed_qemu(lab, count):
