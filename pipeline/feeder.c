@@ -17,6 +17,11 @@
 #define NAP_MIN_NS 50000
 #define NAP_MAX_NS 3200000
 #define BATCH_EVENTS 1024
+/*
+ * A ring that was full is filled again when this part of it is free, not for an event at a time.
+ * The replay looks ahead by half a ring at most: it never waits for what such a ring lacks.
+ */
+#define REFILL_SHARE 16
 
 /* One shard's way from the recording into the session. */
 struct lane {
@@ -26,6 +31,7 @@ struct lane {
     uint64_t last_tick;               /* the last one to feed */
     bool closed;
     bool pending; /* `event` waits for room */
+    bool full;    /* and there was too little of it */
     struct skein_event event;
 };
 
@@ -42,15 +48,19 @@ struct skein_feeder {
 };
 
 /* Whether an append of the record will not wait: it, and a pad that is smaller, fit. */
-static bool has_room(struct skein_shard_writer *w, const struct skein_record *rec) {
-    const uint64_t need = 2u * rec->size_bytes, ring = w->mask + 1;
+static bool has_room(struct lane *l, const struct skein_record *rec) {
+    struct skein_shard_writer *w = &l->writer;
+    const uint64_t ring = w->mask + 1, refill = l->full ? ring / REFILL_SHARE : 0;
+    const uint64_t need = 2u * rec->size_bytes > refill ? 2u * rec->size_bytes : refill;
 
-    if (w->head + need - w->cached_tail <= ring) {
-        return true;
+    if (w->head + need - w->cached_tail > ring) {
+        /* Pairs with the release in skein_shard_release(). */
+        w->cached_tail = skein_load_acquire_64(&w->mem->tail);
+        l->full = w->head + need - w->cached_tail > ring;
+    } else {
+        l->full = false;
     }
-    /* Pairs with the release in skein_shard_release(). */
-    w->cached_tail = skein_load_acquire_64(&w->mem->tail);
-    return w->head + need - w->cached_tail <= ring;
+    return !l->full;
 }
 
 /* Makes `event` the next one to feed. */
@@ -83,7 +93,7 @@ static int feed(struct lane *l, struct skein_error *err) {
             return rc;
         }
         const struct skein_record *rec = l->event.record;
-        if (!has_room(&l->writer, rec)) {
+        if (!has_room(l, rec)) {
             break;
         }
         skein_shard_append(&l->writer, rec->kind, rec->flags, rec->arg, rec + 1,
