@@ -1,17 +1,15 @@
 #!/bin/bash
-# Builds a guest's initramfs: busybox, our init and our workloads, and optionally the modules for
-# virtio disks from an unpacked Debian kernel package. The same input gives the same bytes.
-#   guest/image.sh OUT.cpio.gz [KERNEL-PACKAGE-ROOT]
+# Builds a guest's initramfs: busybox, our init and our workloads, and optionally modules, with what
+# they depend on, from an unpacked Debian kernel package. The same input gives the same bytes.
+#   guest/image.sh OUT.cpio.gz [KERNEL-PACKAGE-ROOT MODULE…]
 set -euo pipefail
 
-usage='usage: guest/image.sh OUT.cpio.gz [KERNEL-PACKAGE-ROOT]'
+usage='usage: guest/image.sh OUT.cpio.gz [KERNEL-PACKAGE-ROOT MODULE…]'
 out=$(realpath -m "${1:?$usage}")
 kernel_root=${2:-}
+modules=("${@:3}")
 guest=$(dirname "$(realpath "$0")")
 busybox=${SKEIN_BUSYBOX:-/bin/busybox}
-
-# What a virtio disk needs beyond what Debian's cloud kernel has built in; dependencies first.
-modules=(virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -22,15 +20,27 @@ compile() {
         -O2 -static -no-pie "$@"
 }
 
-copy_modules() {
-    local module path
-    mkdir "$root/modules"
+# The files of the modules, dependencies first; nothing for those that are built in. The package's
+# folder is not written to: what depmod finds out stands in a copy of its names.
+module_files() {
+    local tree=$work/tree release module
+    release=$(basename "$kernel_root"/lib/modules/*)
+    mkdir -p "$tree/lib/modules"
+    cp -as "$kernel_root/lib/modules/$release" "$tree/lib/modules/"
+    depmod -b "$tree" "$release"
     for module in "${modules[@]}"; do
-        path=$(find "$kernel_root/lib/modules" -name "$module.ko" -print -quit)
-        [ -n "$path" ] || { echo "guest/image.sh: no module $module in $kernel_root" >&2; exit 1; }
-        cp "$path" "$root/modules/"
-        echo "$module.ko" >>"$root/modules/order"
-    done
+        modprobe -d "$tree" -S "$release" --show-depends "$module"
+    done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++'
+}
+
+copy_modules() {
+    local file
+    mkdir "$root/modules"
+    module_files >"$work/files"
+    while read -r file; do
+        cp -L "$file" "$root/modules/"
+        echo "${file##*/}" >>"$root/modules/order"
+    done <"$work/files"
 }
 
 mkdir -p "$root"/{bin,dev,proc,sys,tmp,workloads}

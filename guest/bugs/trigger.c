@@ -20,6 +20,8 @@
 #define MESSAGES "/tmp/messages"
 #define REHEARSAL_US 100000
 #define LOST_S 4
+#define SPINS 1000000
+#define THINK_MAX 20000
 #define EXIT_LOST 3
 
 static struct {
@@ -59,8 +61,17 @@ static void run_uaf(int index) {
     }
 }
 
+/* Outside of the kernel, for a while that differs. */
+static void think(uint64_t *state) {
+    for (volatile uint64_t n = next_random(state) % THINK_MAX; n > 0; n--) {
+    }
+}
+
+/* Transfers that always wait for one another would find the wrong order by themselves. */
 static void run_abba(int index) {
+    uint64_t state = (uint64_t)index + 1;
     for (long i = 0; i < bug.rounds; i++) {
+        think(&state);
         /* In the same direction nothing can happen. An account without money is no failure. */
         ioctl(bug.fd, BUG_ABBA_TRANSFER, bug.rehearsal ? 0ul : (unsigned long)index);
     }
@@ -113,11 +124,14 @@ static time_t now_s(void) {
     return t.tv_sec;
 }
 
-/* A letter that nobody has taken after seconds never will be. */
+/*
+ * A letter that nobody has taken after seconds never will be. The next one is to be posted while its
+ * reader is on the way to sleep: whoever naps here comes too late for that.
+ */
 static void wait_until_received(long letter) {
     time_t begin = 0;
     for (long spins = 1; bug.shared->received < letter; spins++) {
-        if (spins % 5000 == 0) {
+        if (spins % SPINS == 0) {
             begin = begin ? begin : now_s();
             if (now_s() - begin > LOST_S) {
                 lost(letter);
@@ -144,8 +158,8 @@ static const struct {
     long rounds;    /* by default: without chaos, some tens of runs fail once */
     long rehearsal; /* both at once for so many rounds; 0: one after the other */
 } bugs[] = {
-    {"abba", run_abba, 150, 500}, {"fetch", run_fetch, 1500, 0},  {"list", run_list, 250, 0},
-    {"uaf", run_uaf, 800, 0},     {"wakeup", run_wakeup, 600, 0},
+    {"abba", run_abba, 100, 500}, {"fetch", run_fetch, 1500, 0},  {"list", run_list, 250, 0},
+    {"uaf", run_uaf, 300, 0},     {"wakeup", run_wakeup, 600, 0},
 };
 
 static pid_t start(size_t which, int index) {

@@ -15,6 +15,7 @@ import cases_random
 import cases_verify
 import cases_bugs
 import cases_chaos
+import cases_devices
 import cases_gdb
 import cases_sess
 import cases_sym
@@ -85,6 +86,7 @@ cases_verify.add_cases(case)
 cases_checkpoints.add_cases(case)
 cases_bugs.add_cases(case)
 cases_chaos.add_cases(case)
+cases_devices.add_cases(case)
 cases_gdb.add_cases(case)
 cases_sess.add_cases(case)
 cases_sym.add_cases(case)

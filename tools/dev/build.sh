@@ -8,14 +8,23 @@ build_workspace() {
 }
 
 make_kernel() {
-    download_kernel "$1"
+    download_kernel "$1" linux-image-cloud-amd64 27
+}
+
+# The one for any machine: it has drivers that the one for clouds has not.
+make_devices_kernel() {
+    download_kernel "$1" linux-image-amd64 71
 }
 
 make_images() {
-    local kernel_root=$cache/kernel-debian12/root
     run_logged "the guest's image" "$root/guest/image.sh" "$1/initramfs.cpio.gz"
-    run_logged "the guest's image with disks" \
-        "$root/guest/image.sh" "$1/initramfs-virtio.cpio.gz" "$kernel_root"
+    run_logged "the guest's image with virtio disks" \
+        "$root/guest/image.sh" "$1/initramfs-virtio.cpio.gz" "$cache/kernel-debian12/root" \
+        virtio_pci virtio_blk
+    run_logged "the guest's image with all devices" \
+        "$root/guest/image.sh" "$1/initramfs-devices.cpio.gz" "$cache/full-kernel-debian12/root" \
+        ext4 ata_piix sd_mod nvme virtio_pci virtio_blk virtio_net e1000 virtio-rng virtio_console \
+        psmouse evdev
 }
 
 make_bugs() {
@@ -38,11 +47,14 @@ find_guest() {
     local key
     cached kernel debian12 make_kernel
     kernel=$(echo "$made"/root/boot/vmlinuz-*)
-    key=$(contents_of "$root"/guest/image.sh "$root"/guest/init "$root"/guest/workloads/* |
-        key_of "$(gcc -dumpfullversion)" "$(sha256sum </bin/busybox)" "$kernel")
+    cached full-kernel debian12 make_devices_kernel
+    kernel_devices=$(echo "$made"/root/boot/vmlinuz-*)
+    key=$(contents_of "$root"/tools/dev/build.sh "$root"/guest/image.sh "$root"/guest/init "$root"/guest/workloads/* |
+        key_of "$(gcc -dumpfullversion)" "$(sha256sum </bin/busybox)" "$kernel" "$kernel_devices")
     cached guest "$key" make_images
     initrd=$made/initramfs.cpio.gz
     initrd_virtio=$made/initramfs-virtio.cpio.gz
+    initrd_devices=$made/initramfs-devices.cpio.gz
     find_bugs
 }
 
@@ -65,6 +77,7 @@ build_all() {
 export_paths() {
     export SKEIN=$root/bazel-bin/cli/skein SKEIN_QEMU=$qemu
     export SKEIN_KERNEL=$kernel SKEIN_INITRD=$initrd SKEIN_INITRD_VIRTIO=$initrd_virtio
+    export SKEIN_KERNEL_DEVICES=$kernel_devices SKEIN_INITRD_DEVICES=$initrd_devices
     export SKEIN_INITRD_BUGS=$bugs/initramfs.cpio.gz SKEIN_BUGS=$bugs
     export SKEIN_CACHE=$cache
     SKEIN_STOCK_QEMU=${SKEIN_STOCK_QEMU:-$("$root/qemu/build.sh" stock if-built)}
@@ -78,7 +91,7 @@ print_paths() {
     build_all >&2
     export_paths
     for name in SKEIN SKEIN_QEMU SKEIN_KERNEL SKEIN_INITRD SKEIN_INITRD_VIRTIO \
-        SKEIN_INITRD_BUGS SKEIN_BUGS; do
+        SKEIN_KERNEL_DEVICES SKEIN_INITRD_DEVICES SKEIN_INITRD_BUGS SKEIN_BUGS; do
         printf 'export %s=%q\n' "$name" "${!name}"
     done
 }

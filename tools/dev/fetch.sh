@@ -54,22 +54,23 @@ download_meson() {
 
 # The package that the metapackage stands for today.
 newest_kernel_package() {
-    apt-cache depends linux-image-cloud-amd64 2>/dev/null |
+    apt-cache depends "$1" 2>/dev/null |
         sed -n 's/.*Depends: \(linux-image-[^ ]*\)/\1/p' | head -n 1
 }
 
 download_kernel_package() {
-    fetch_in "$1" apt-get -q -o APT::Sandbox::User="$(id -un)" download "$(newest_kernel_package)"
+    fetch_in "$1" apt-get -q -o APT::Sandbox::User="$(id -un)" download "$(newest_kernel_package "$2")"
 }
 
+# download_kernel DIR METAPACKAGE MEGABYTES
 # Stale lists name packages that the mirror has replaced: update and try once more.
 download_kernel() {
-    say "fetching the guest's kernel from Debian 12 (27 MB)"
-    need_space 512
-    if [ -z "$(newest_kernel_package)" ] || ! download_kernel_package "$1" >/dev/null 2>&1; then
+    say "fetching the kernel of $2 from Debian 12 ($3 MB)"
+    need_space 1024
+    if [ -z "$(newest_kernel_package "$2")" ] || ! download_kernel_package "$1" "$2" >/dev/null 2>&1; then
         run_online 'the update of the package lists' update_package_lists
         run_online 'the download of the guest kernel' \
-            download_kernel_package "$1"
+            download_kernel_package "$1" "$2"
     fi
     run_logged 'the unpacking of the guest kernel' dpkg-deb -x "$1"/linux-image-*.deb "$1/root"
     rm "$1"/linux-image-*.deb

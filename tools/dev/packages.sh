@@ -39,6 +39,9 @@ seabios               the guest's firmware
 qemu-system-data      the guest's option ROMs
 busybox-static        the guest's shell and tools
 cpio                  packs the guest's image
+kmod                  finds what the guest kernel's modules depend on
+e2fsprogs             makes the tests' file systems
+qemu-utils            makes the tests' qcow2 images
 make                  builds the guest's kernel modules
 libelf1               objtool, which checks the guest's kernel modules, needs it
 gdb                   the tests debug replayed kernels with it, and stand at the bugs of modules
