@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Debian's seabios and qemu-system-data; QEMU ignores folders that do not exist. */
-#define DEFAULT_FIRMWARE "/usr/share/qemu:/usr/share/seabios"
+/* Debian's qemu-system-data, seabios and ipxe-qemu; QEMU ignores folders that do not exist. */
+#define DEFAULT_FIRMWARE "/usr/share/qemu:/usr/share/seabios:/usr/lib/ipxe/qemu"
 
 static void push_firmware(struct skein_argv *a) {
     const char *folders = getenv("SKEIN_FIRMWARE");
