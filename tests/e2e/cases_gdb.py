@@ -1,10 +1,12 @@
 """gdb on a replay: a session for each command, on one recording of a guest with four vCPUs."""
 
 import json
+import re
 
 from gdb_session import session
 from lab import need
 
+LINKED_TEXT = 0xffffffff81000000
 JIFFIES = "*(unsigned long *)&jiffies_64"
 
 
@@ -213,6 +215,57 @@ say("bad", run("monitor skein goto sideways"))
     same(said, "a", "b")
 
 
+def interrupt(lab):
+    """Ctrl-C somewhere; from there to the end, and back to the same place."""
+    said, _ = session(lab, """
+import os, signal, threading
+threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+show("stop", "continue")
+say("at", here())
+target = place()
+show("end", "continue")
+run("monitor skein goto icount %d" % target)
+say("again", place() == target)
+""")
+    has(said, "stop", "SIGINT")
+    need(int(said["at"].rsplit(":", 1)[1]) > 0, "it stopped at the beginning")
+    has(said, "again", "True")
+
+
+def diverged(lab):
+    """It stops where the replay differs, says what differs, and one can go back from there."""
+    lab.record("user", arg="1", start="console:SKEIN-READY")
+    lab.mutate("value", 400, "changed")
+    said, result = session(lab, """
+show("stop", "continue")
+say("where", run("monitor skein where"))
+end = place()
+run("reverse-stepi")
+say("back", place() < end)
+""", code=1, recording=lab.dir("changed"))
+    has(said, "where", "the replay differs here", "digest")
+    has(said, "back", "True")
+    need("diverged" in result.out + result.err, "skein does not say so: %s" % result.err)
+
+
+def vmlinux(lab):
+    """A file with the kernel's symbols where it is linked: KASLR has put the guest's elsewhere."""
+    lab.record("user", arg="1", name="linked", start="console:SKEIN-READY", append="nokaslr")
+    elf = lab.dir("vmlinux")
+    lab.skein("symbols", "-o", elf, lab.dir("linked")).need_code(0, "symbols")
+    said, _ = session(lab, """
+say("offset", run("skein-symbols"))
+say("text", run("info address _stext"))
+run("break ksys_write")
+run("continue")
+say("stop", run("info symbol $rip"))
+""", options=["--vmlinux", elf])
+    offset = re.search("KASLR offset 0x([0-9a-f]+)", said["offset"])
+    need(offset and int(offset[1], 16) != 0, "no offset is printed: %s" % said["offset"])
+    has(said, "text", "%#x" % (LINKED_TEXT + int(offset[1], 16)))
+    has(said, "stop", "ksys_write")
+
+
 def refused(lab):
     """Nothing that gdb does changes the replay."""
     said, _ = session(lab, """
@@ -241,5 +294,5 @@ say("where", run("monitor skein where"))
 
 
 def add_cases(case):
-    for run in (breakpoints, steps, watch, ends, last_write, reverse_step, goto, refused):
+    for run in (breakpoints, steps, watch, ends, last_write, reverse_step, goto, interrupt, diverged, vmlinux, refused):
         case("gdb-" + run.__name__.replace("_", "-"))(run)

@@ -65,9 +65,9 @@ def wait_for_line(lab, p):
         time.sleep(0.05)
 
 
-def session(lab, script, code=0, recording=None, end="kill"):
+def session(lab, script, code=0, recording=None, end="kill", options=()):
     """Runs the Python script in gdb; returns what it said, and skein's result."""
-    p = lab.start("replay", "--gdb", "--json=" + lab.dir("gdb.json"),
+    p = lab.start("replay", "--gdb", "--json=" + lab.dir("gdb.json"), *options,
                   recording or Shared.recording(lab))
     words = wait_for_line(lab, p)
     path = lab.dir("script.gdb")
