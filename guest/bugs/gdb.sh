@@ -10,11 +10,10 @@ folder=$(realpath "${2:-${SKEIN_BUGS:?$usage}}")
 root=$(realpath "$(dirname "$0")/../..")
 
 echo "directory $root"
-# The modules' own report; or the kernel's list check, which names the node of which "next" (its
-# first word) or "prev" (its second) is wrong.
+# The modules' own report; or the kernel's list check, which names the node that nobody points to any
+# more: the word is its "prev", its second, which was written when it was put into the list.
 # shellcheck disable=SC2016 # $word is gdb's
 tr -d '\r' <"$console" | sed -n \
     -e "s|^SKEIN-BUG gdb: add-symbol-file |add-symbol-file $folder/|p" \
     -e 's/.*SKEIN-BUG word=/set $word = /p' \
-    -e 's/.*list_[a-z]* corruption\. prev->next .*(prev=\([0-9a-f]*\)).*/set $word = 0x\1/p' \
-    -e 's/.*list_[a-z]* corruption\. next->prev .*(next=\([0-9a-f]*\)).*/set $word = 0x\1 + 8/p'
+    -e 's/.*list_del corruption\. prev->next should be \([0-9a-f]*\),.*/set $word = 0x\1 + 8/p'

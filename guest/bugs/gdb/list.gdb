@@ -1,14 +1,14 @@
-# The last write of the pointer that the kernel's list check found wrong. It came while the vCPU that
-# was to fail stood in client_append(), with a "last" that it had read before: back to there, too.
+# Where the client that nobody points to any more was put into the list: the last write of its "prev".
+# The other vCPU is in client_append(), too, and about to overwrite what this one writes: back to
+# where it went in.
 continue
 set $end = $pc
-set $failed = $_thread
 watch *(unsigned long *) $word
 reverse-continue
-backtrace 4
+backtrace 3
 info threads
 delete
-eval "break client_append thread %d", $failed
+eval "break client_append thread %d", 3 - $_thread
 reverse-continue
 backtrace 2
 delete

@@ -16,14 +16,18 @@ struct client {
 static DEFINE_SPINLOCK(clients_lock);
 static LIST_HEAD(clients);
 
-/* Behind the last one. */
+/* Behind the last one: list_add_tail(), with a note between its check and its change. */
 static noinline void client_append(struct client *c) {
     struct list_head *last = READ_ONCE(clients.prev);
 
-    if (last != &clients) {
-        bug_note((u64)last);
+    if (!__list_add_valid(&c->node, last, &clients)) {
+        return;
     }
-    __list_add(&c->node, last, &clients);
+    bug_note((u64)last);
+    WRITE_ONCE(clients.prev, &c->node);
+    WRITE_ONCE(c->node.next, &clients);
+    WRITE_ONCE(c->node.prev, last);
+    WRITE_ONCE(last->next, &c->node);
 }
 
 static noinline long client_touch(struct client *c) {
