@@ -87,6 +87,20 @@ def attach_ends(lab):
         lab.verify(name)
 
 
+def attach_options(lab):
+    """Checkpoints and chaos in a VM that runs already."""
+    with Vm(lab) as vm:
+        vm.wait_for("SKEIN-READY")
+        lab.skein("record", "--attach", vm.files["qmp"], "-o", lab.dir(), "--epoch", "0.5", "--chaos",
+                  "3", "--timeout", "3").need_code(0, "record --attach --epoch --chaos")
+        vm.runs()
+    result = lab.skein("verify", "--json", "-j", "2", lab.dir()).need_code(0, "verify")
+    epochs = len(json.loads(result.out)[0]["epochs"])
+    need(epochs >= 4, "%d epochs in 3 seconds" % epochs)
+    seed = json.loads(lab.skein("info", "--json", lab.dir()).out).get("chaos")
+    need(seed == 3, "the recording says chaos %s" % seed)
+
+
 def two_vms(lab):
     with Vm(lab, "a") as a, Vm(lab, "b", smp=1) as b:
         for vm in a, b:
@@ -195,6 +209,7 @@ def unsuitable(lab):
 def add_cases(case):
     case("session-three")(three_in_a_row)
     case("session-attach")(attach_ends)
+    case("session-attach-options")(attach_options)
     case("session-two-vms")(two_vms)
     case("session-killed", timeout_s=400)(collector_killed)
     case("session-attach-killed")(attach_killed)
