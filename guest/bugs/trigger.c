@@ -125,8 +125,8 @@ static time_t now_s(void) {
 }
 
 /*
- * A letter that nobody has taken after seconds never will be. The next one is to be posted while its
- * reader is on the way to sleep: whoever naps here comes too late for that.
+ * A letter that nobody has taken after seconds never will be. The next one is to be posted while
+ * its reader is on the way to sleep: whoever naps here comes too late for that.
  */
 static void wait_until_received(long letter) {
     time_t begin = 0;

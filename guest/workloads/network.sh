@@ -13,8 +13,11 @@ fetch() {
     [ "$(sha256sum <"/tmp/in.$1")" = "$(cat /tmp/in.sum)" ]
 }
 
-ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up && ip route add default via 10.0.2.2 ||
-    fail "there is no network"
+set_up() {
+    ip addr add 10.0.2.15/24 dev eth0 && ip link set eth0 up && ip route add default via 10.0.2.2
+}
+
+set_up || fail "there is no network"
 wget -q -O /tmp/in.sum "http://10.0.2.2:$port/sum" || fail "the host does not answer"
 pids=
 for n in 1 2 3; do

@@ -136,7 +136,8 @@ static void tell(const char *what, uint64_t epoch) {
     if (path == NULL)
         return;
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT, 0600);
-    int n = snprintf(line, sizeof(line), "%s %llu %d\n", what, (unsigned long long)epoch, (int)getpid());
+    int n = snprintf(line, sizeof(line), "%s %llu %d\n", what, (unsigned long long)epoch,
+                     (int)getpid());
     must(fd >= 0 && write(fd, line, (size_t)n) == n, path);
     close(fd);
 }
