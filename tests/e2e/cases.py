@@ -18,6 +18,7 @@ import cases_chaos
 import cases_devices
 import cases_gdb
 import cases_sess
+import cases_stress
 import cases_sym
 from lab import Failed, Skipped, last_lines, need, verdict_line
 
@@ -89,6 +90,7 @@ cases_chaos.add_cases(case)
 cases_devices.add_cases(case)
 cases_gdb.add_cases(case)
 cases_sess.add_cases(case)
+cases_stress.add_cases(case)
 cases_sym.add_cases(case)
 cases_bisect.add_cases(case)
 
@@ -383,3 +385,17 @@ def full_disk(lab):
              "exit code %d: %s" % (result.code, result.err))
     finally:
         subprocess.run(["umount", "-l", mount], check=False)
+
+
+def add_named(name):
+    """A case that is made when it is asked for."""
+    if name not in CASES and not cases_random.add_named(case, name):
+        cases_stress.add_named(case, name)
+
+
+def random_case(r):
+    name = "random-%d" % r.randint(1000, 10**9 - 1)
+    if r.random() < 0.3:
+        name = cases_stress.random_name(r)
+    add_named(name)
+    return name

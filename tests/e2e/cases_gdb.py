@@ -294,5 +294,6 @@ say("where", run("monitor skein where"))
 
 
 def add_cases(case):
-    for run in (breakpoints, steps, watch, ends, last_write, reverse_step, goto, interrupt, diverged, vmlinux, refused):
+    for run in (breakpoints, steps, watch, ends, last_write, reverse_step, goto, interrupt,
+                diverged, vmlinux, refused):
         case("gdb-" + run.__name__.replace("_", "-"))(run)

@@ -1,6 +1,7 @@
 """Recordings of random length, size and workload: number N is always the same one."""
 
 import random
+import re
 
 from lab import need
 
@@ -57,8 +58,17 @@ def run_one(lab, number):
          "%d of %d events were replayed" % (verdict["events_done"], verdict["events_total"]))
 
 
+def add_case(case, number, sets="random"):
+    case("random-%03d" % number, sets, 600)(lambda lab: run_one(lab, number))
+    return "random-%03d" % number
+
+
 def add_cases(case):
     for number in range(COUNT):
-        @case("random-%03d" % number, "quick random" if number in QUICK else "random", 600)
-        def run(lab, number=number):
-            run_one(lab, number)
+        add_case(case, number, "quick random" if number in QUICK else "random")
+
+
+def add_named(case, name):
+    """Beyond those: any number has a recording of its own."""
+    found = re.fullmatch("random-([0-9]{3,9})", name)
+    return add_case(case, int(found[1])) if found else None

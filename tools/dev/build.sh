@@ -42,6 +42,18 @@ find_bugs() {
     bugs=$made
 }
 
+make_apps() {
+    say "making a disk of programs from Debian's packages (85 MB)"
+    need_space 2048
+    run_online "the disk of programs" "$root/guest/apps.sh" "$1/apps.ext4"
+}
+
+# What the tests and benchmarks with real programs need, and nothing else does.
+export_apps() {
+    cached apps "$(contents_of "$root/guest/apps.sh" | key_of)" make_apps
+    export SKEIN_APPS=$made/apps.ext4
+}
+
 # Sets what export_paths and print_paths tell. Quick when all of it is there.
 find_guest() {
     local key

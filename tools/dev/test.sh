@@ -164,6 +164,7 @@ run_end_to_end_tests() {
 run_tests() {
     build_all
     export_paths
+    export_apps
     check format check_format
     check length check_length
     check shellcheck check_scripts
