@@ -1,6 +1,5 @@
 """The cases, by name. Each is a function of a Lab; it returns nothing, or raises."""
 
-import argparse
 import contextlib
 import os
 import shutil
@@ -93,21 +92,6 @@ cases_sess.add_cases(case)
 cases_stress.add_cases(case)
 cases_sym.add_cases(case)
 cases_bisect.add_cases(case)
-
-
-@case("workload-disk")
-def disk(lab):
-    if not lab.paths.initrd_virtio:
-        raise Skipped("no guest image with drivers for disks (SKEIN_INITRD_VIRTIO)")
-    lab.paths = argparse.Namespace(**vars(lab.paths))
-    lab.paths.initrd = lab.paths.initrd_virtio
-    path = os.path.join(lab.tmp, "disk")
-    with open(path, "wb") as f:
-        f.truncate(16 << 20)
-    result = record_and_verify(lab, "disk", start=READY, extra=[
-        "-drive", "file=%s,format=raw,if=none,id=d0" % path, "-device", "virtio-blk-pci,drive=d0"])
-    if "\nskip " in result.out:
-        raise Skipped("the guest has no modules for the disk")
 
 
 def repeat(lab, times):

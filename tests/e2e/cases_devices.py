@@ -36,8 +36,7 @@ def check(lab, result, oks):
     verdict = lab.verify()
     need(verdict["events_done"] == verdict["events_total"],
          "%d of %d events were replayed" % (verdict["events_done"], verdict["events_total"]))
-    kinds = lab.summary()["events_by_kind"]
-    return kinds
+    return lab.summary()["events_by_kind"]
 
 
 def disk(lab, name, smp):
@@ -80,6 +79,20 @@ def small(lab, smp):
                         "devices: the console of virtio", "devices: keyboard and mouse"])
 
 
+def cloud_disk(lab):
+    """The kernel of the other tests, with its own driver for virtio."""
+    if not lab.paths.initrd_virtio:
+        raise Skipped("no guest image with drivers for disks (SKEIN_INITRD_VIRTIO)")
+    lab.paths = argparse.Namespace(**vars(lab.paths))
+    lab.paths.initrd = lab.paths.initrd_virtio
+    path = lab.dir("disk")
+    with open(path, "wb") as f:
+        f.truncate(16 << 20)
+    check(lab, lab.skein(*lab.record_args("disk", start=READY, extra=[
+        "-drive", "file=%s,format=raw,if=none,id=d0" % path,
+        "-device", "virtio-blk-pci,drive=d0"])), ["disk:"])
+
+
 def old_timer(lab):
     """The PIT's interrupts by way of the PIC: no APIC, no HPET."""
     use_devices_image(lab)
@@ -101,3 +114,4 @@ def add_cases(case):
                 lambda lab, name=name, smp=smp: net(lab, name, smp))
         case("device-small-%dcpu" % smp, timeout_s=600)(lambda lab, smp=smp: small(lab, smp))
     case("device-pit-1cpu", timeout_s=300)(old_timer)
+    case("workload-disk")(cloud_disk)
