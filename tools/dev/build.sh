@@ -45,7 +45,11 @@ find_bugs() {
 make_apps() {
     say "making a disk of programs from Debian's packages (85 MB)"
     need_space 2048
-    run_online "the disk of programs" "$root/guest/apps.sh" "$1/apps.ext4"
+    # Stale lists name packages that the mirror has replaced: update and try once more.
+    if ! "$root/guest/apps.sh" "$1/apps.ext4" >/dev/null 2>&1; then
+        run_online 'the update of the package lists' update_package_lists
+        run_online 'the disk of programs' "$root/guest/apps.sh" "$1/apps.ext4"
+    fi
 }
 
 # What the tests and benchmarks with real programs need, and nothing else does.
