@@ -66,11 +66,15 @@ def walk(command, until):
 first = state()[0]
 forward = walk("stepi", lambda n: n >= first + 400)
 backward = walk("reverse-stepi", lambda n: n <= first)
-say("different", [n for n in backward if forward.get(n) != backward[n]])
+def differences(n):
+    pairs = zip(forward.get(n, "").splitlines(), backward[n].splitlines())
+    return [(n, there, back) for there, back in pairs if there != back]
+say("different", [one for n in backward if forward.get(n) != backward[n]
+                  for one in differences(n) or [(n, "", "all")]])
 say("steps", len(backward))
 say("there", len(forward))
 """)
-    need(said["different"] == "[]", "other registers at icounts %s" % said["different"])
+    need(said["different"] == "[]", "other registers on the way back: %s" % said["different"])
     need(said["steps"] == said["there"] == "401",
          "%s steps there, %s back" % (said["there"], said["steps"]))
 
