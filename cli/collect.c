@@ -68,7 +68,7 @@ static void fill_end(struct skein_json *j, const void *what) {
     const struct end *e = what;
     skein_json_string(j, "path", e->dir);
     skein_json_bool(j, "complete", e->m->complete);
-    if (!e->m->complete)
+    if (e->m->end_reason[0] != '\0')
         skein_json_string(j, "reason", e->m->end_reason);
     skein_json_u64(j, "events", skein_stats_events(&e->m->stats));
     skein_json_u64(j, "bytes", e->m->stats.disk_bytes);

@@ -217,6 +217,8 @@ static void fill_end(struct record_run *r, const struct skein_collector_status *
     fill_console(r);
     if (!m->complete)
         explain_end(r, status);
+    else if (m->end == SKEIN_END_IGNORED)
+        snprintf(m->end_reason, sizeof(m->end_reason), "%.*s", (int)sizeof(h->message), h->message);
 }
 
 static void stop_packing(struct record_run *r) {
@@ -261,6 +263,8 @@ static int report(const struct record_run *r) {
     if (o->json.on && o->until.kind == SKEIN_UNTIL_NOTHING &&
         !skein_report_json_to(&o->json, o->dir, m))
         return skein_fail(SKEIN_EXIT_FAILED, "cannot write %s", o->json.file);
+    if (m->complete && m->end == SKEIN_END_IGNORED)
+        return skein_fail(SKEIN_EXIT_INCOMPLETE, "%s ended early: %s", o->dir, m->end_reason);
     if (m->complete)
         return SKEIN_EXIT_OK;
     return skein_fail(SKEIN_EXIT_INCOMPLETE, "%s is incomplete: %s", o->dir, m->end_reason);
@@ -306,7 +310,8 @@ static int explain_nothing(struct record_run *r) {
 static bool is_unwanted(const struct record_run *r) {
     return r->opts->until.kind != SKEIN_UNTIL_NOTHING && !r->loop.watch.seen &&
            r->loop.error.text[0] == '\0' &&
-           skein_session_state(r->stage.session) == SKEIN_STATE_ENDED;
+           skein_session_state(r->stage.session) == SKEIN_STATE_ENDED &&
+           skein_session_header(r->stage.session)->end != SKEIN_END_IGNORED;
 }
 
 static int run(struct record_run *r, struct skein_error *err) {

@@ -11,7 +11,7 @@ const char *skein_scope_name(uint32_t scope) {
 }
 
 const char *skein_end_name(uint32_t end) {
-    static const char *const names[] = {"none", "stopped", "shutdown", "reset", "panic"};
+    static const char *const names[] = {"none", "stopped", "shutdown", "reset", "panic", "ignored"};
     return end < sizeof(names) / sizeof(names[0]) ? names[end] : "unknown";
 }
 
@@ -101,7 +101,8 @@ static void text_numbers(FILE *out, const struct skein_manifest *m) {
 
 void skein_report_text(FILE *out, const char *dir, const struct skein_manifest *m) {
     if (m->complete)
-        fprintf(out, "%s: complete (%s)\n", dir, skein_end_name(m->end));
+        fprintf(out, "%s: complete (%s)%s%s\n", dir, skein_end_name(m->end),
+                m->end_reason[0] != '\0' ? ": " : "", m->end_reason);
     else
         fprintf(out, "%s: INCOMPLETE: %s\n", dir, m->end_reason);
     text_what(out, m);

@@ -35,7 +35,8 @@
  * Position: the owner's icount, or, with SKEIN_F_AT_IO, the ordinal (1, 2, …) of the port, MMIO or
  * MSR access of the owner during which it happened. The device shard executes nothing: its
  * positions are 0. A USER_READ run has no position: it is met in program order; nor has a MEM with
- * SKEIN_F_USER, whatever its word says: it belongs to the entry or exit next to it.
+ * SKEIN_F_USER, whatever its word says: it belongs to the entry or exit next to it. PAGE_DIRTY is a
+ * vCPU's, or, for what a device that is left out writes, the device shard's.
  */
 #ifndef SKEIN_PIPELINE_EVENT_H
 #define SKEIN_PIPELINE_EVENT_H
@@ -117,6 +118,7 @@ enum skein_end {
     SKEIN_END_SHUTDOWN = 2, /* the guest powered itself off */
     SKEIN_END_RESET = 3,    /* the guest reset itself */
     SKEIN_END_PANIC = 4,    /* the guest reported a panic */
+    SKEIN_END_IGNORED = 5,  /* the kernel used a device that is left out: the message says which */
 };
 
 struct skein_token_payload {

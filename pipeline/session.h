@@ -91,7 +91,7 @@ struct skein_session_header {
     uint64_t ram_bytes;     /* guest RAM, all blocks */
     uint64_t snapshot_ns;   /* time the snapshot took */
     struct skein_divergence divergence;
-    char message[512]; /* FAILED: one line for the user */
+    char message[512]; /* FAILED, or ended by SKEIN_END_IGNORED: one line for the user */
 
     /* Checkpoints taken on the way: QEMU writes file PREFIX.N whole, then N here (release). Skein
      * packs and removes it, then writes N there; QEMU takes no new one before. */

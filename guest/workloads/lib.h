@@ -60,5 +60,8 @@ int workload_segments(int argc, char **argv);
 int workload_signals(int argc, char **argv);
 int workload_user(int argc, char **argv);
 int workload_userfaultfd(int argc, char **argv);
+int workload_usernet(int argc, char **argv);
+int workload_usernvme(int argc, char **argv);
+int workload_uservirtio(int argc, char **argv);
 
 #endif

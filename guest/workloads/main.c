@@ -30,6 +30,9 @@ static const struct {
     {"true", workload_true},
     {"user", workload_user},
     {"userfaultfd", workload_userfaultfd},
+    {"usernet", workload_usernet},
+    {"usernvme", workload_usernvme},
+    {"uservirtio", workload_uservirtio},
 };
 
 int main(int argc, char **argv) {

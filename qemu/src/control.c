@@ -109,19 +109,6 @@ static bool begin(SkeinSession *s, Error **errp)
     return s->done;
 }
 
-static void stop_and_finish(enum skein_end end, bool resume)
-{
-    if (skein_vm.active && !skein_replaying) {
-        bool was_running = runstate_is_running();
-
-        vm_stop(RUN_STATE_PAUSED);
-        skein_finish(end);
-        if (was_running && resume) {
-            vm_start();
-        }
-    }
-}
-
 static void begin_or_fail(SkeinSession *s)
 {
     Error *err = NULL;
@@ -156,11 +143,11 @@ static void on_shutdown(Notifier *n, void *data)
 {
     ShutdownCause cause = *(ShutdownCause *)data;
 
-    stop_and_finish(cause == SHUTDOWN_CAUSE_GUEST_RESET      ? SKEIN_END_RESET
-                    : cause == SHUTDOWN_CAUSE_GUEST_SHUTDOWN ? SKEIN_END_SHUTDOWN
-                    : cause == SHUTDOWN_CAUSE_GUEST_PANIC    ? SKEIN_END_PANIC
-                                                             : SKEIN_END_STOPPED,
-                    false);
+    skein_stop_and_finish(cause == SHUTDOWN_CAUSE_GUEST_RESET      ? SKEIN_END_RESET
+                          : cause == SHUTDOWN_CAUSE_GUEST_SHUTDOWN ? SKEIN_END_SHUTDOWN
+                          : cause == SHUTDOWN_CAUSE_GUEST_PANIC    ? SKEIN_END_PANIC
+                                                                   : SKEIN_END_STOPPED,
+                          false);
 }
 
 /* The vCPUs are paused already, and nothing is reset yet. */
@@ -201,7 +188,7 @@ static void guest_starts(void *opaque)
 
 static void guest_ends(void *opaque)
 {
-    stop_and_finish(SKEIN_END_STOPPED, true);
+    skein_stop_and_finish(SKEIN_END_STOPPED, true);
 }
 
 static bool by_guest(const char *when)
@@ -329,7 +316,7 @@ static void unparent(Object *obj)
     SkeinSession *s = SKEIN(obj);
 
     if (the_session == s) {
-        stop_and_finish(SKEIN_END_STOPPED, true);
+        skein_stop_and_finish(SKEIN_END_STOPPED, true);
         if (s->resettable) {
             qemu_unregister_resettable(OBJECT(s));
             skein_peer_watch(false);

@@ -6,6 +6,7 @@
 #include "accel/tcg/skein/state.h"
 
 #include "exec/memory.h"
+#include "exec/target_page.h"
 
 #define CHUNK_BYTES 4096u
 
@@ -16,9 +17,14 @@ static SkeinCPU *own_token(void)
     return c && c->held ? c : NULL;
 }
 
+static bool is_free(void)
+{
+    return skein_ignored_writes() == SKEIN_IGNORED_WRITE_FREE;
+}
+
 static void begin(void)
 {
-    if (skein_vm.active && !own_token()) {
+    if (skein_vm.active && !own_token() && !is_free()) {
         /* Device threads change RAM under the big QEMU lock: a vCPU may have to lend its token. */
         g_assert(bql_locked());
         skein_token_device_acquire();
@@ -43,15 +49,23 @@ static void log_device(ram_addr_t ram, const uint8_t *bytes, size_t len)
     skein_shard_append2(&skein_vm.device_writer, SKEIN_MEM, 0, len, p, sizeof(p), bytes, len);
 }
 
-static void end(ram_addr_t ram, const void *bytes, hwaddr len)
+/* An ignored device's DMA: like a store of user mode. */
+static void give_away(SkeinCPU *c, ram_addr_t ram, hwaddr len)
 {
-    SkeinCPU *c = own_token();
-    const uint8_t *at = bytes;
-
-    if (!skein_vm.active) {
-        return;
+    for (uint64_t at = ram & TARGET_PAGE_MASK; at < ram + len; at += TARGET_PAGE_SIZE) {
+        if (!skein_page_give_away(at)) {
+            continue;
+        }
+        if (c) {
+            skein_log(c, SKEIN_PAGE_DIRTY, SKEIN_F_USER, 0, &at, sizeof(at));
+        } else if (!skein_vm.lost) {
+            skein_shard_append(&skein_vm.device_writer, SKEIN_PAGE_DIRTY, 0, 0, &at, sizeof(at));
+        }
     }
-    skein_changes_note(ram, len);
+}
+
+static void log_bytes(SkeinCPU *c, ram_addr_t ram, const uint8_t *at, hwaddr len)
+{
     while (len) {
         size_t chunk = MIN(len, CHUNK_BYTES);
 
@@ -63,6 +77,26 @@ static void end(ram_addr_t ram, const void *bytes, hwaddr len)
         at += chunk;
         ram += chunk;
         len -= chunk;
+    }
+}
+
+static void end(ram_addr_t ram, const void *bytes, hwaddr len)
+{
+    SkeinCPU *c = own_token();
+
+    if (!skein_vm.active) {
+        return;
+    }
+    skein_changes_note(ram, len);
+    if (!c && is_free()) {
+        return;
+    }
+    /* Within the kernel's own access (to configuration space, or to another device) it is an event:
+     * no page becomes user-dirty in the middle of what the kernel does. */
+    if (skein_ignored_writes() && !(c && c->in_kernel)) {
+        give_away(c, ram, len);
+    } else {
+        log_bytes(c, ram, bytes, len);
     }
     if (!c) {
         skein_token_device_release();

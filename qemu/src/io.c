@@ -14,6 +14,14 @@
 #define UART_LCR_DLAB 0x80
 #define UART_MCR_LOOP 0x10
 
+/* The kernel is about to use a device: does not return when the recording cannot have that. */
+static void check_device(SkeinCPU *c, hwaddr at, bool port, uintptr_t ra)
+{
+    if (unlikely(skein_vm.ignored)) {
+        skein_ignored_check(c, at, port, ra);
+    }
+}
+
 static void io_begin(SkeinCPU *c)
 {
     c->io_ordinal++;
@@ -104,6 +112,7 @@ bool skein_port_in_begin(CPUX86State *env, uint32_t port, unsigned size, uint64_
         skein_user_token(c, ra);
         return false;
     }
+    check_device(c, port, true, ra);
     io_begin(c);
     if (skein_replaying) {
         *value = skein_value(env, SKEIN_VALUE_PORT, size, port, 0);
@@ -134,6 +143,7 @@ bool skein_port_out_begin(CPUX86State *env, uint32_t port, unsigned size, uint32
         skein_user_token(c, ra);
         return false;
     }
+    check_device(c, port, true, ra);
     digest_write(c, port, size, value);
     io_begin(c);
     skein_console_port(port, size, value);
@@ -177,6 +187,7 @@ bool skein_mmio_read_begin(CPUState *cpu, hwaddr phys, unsigned size, uintptr_t 
         skein_user_token(c, ra);
         return false;
     }
+    check_device(c, phys, false, ra);
     io_begin(c);
     if (skein_replaying) {
         *value = skein_value(skein_env(c), SKEIN_VALUE_MMIO, size, phys, 0);
@@ -201,6 +212,7 @@ bool skein_mmio_write_begin(CPUState *cpu, hwaddr phys, unsigned size, uint64_t 
         skein_user_token(c, ra);
         return false;
     }
+    check_device(c, phys, false, ra);
     digest_write(c, phys, size, value);
     io_begin(c);
     if (skein_replaying) {

@@ -161,7 +161,7 @@ SkeinMachine *qmp_query_skein(Error **errp)
     m->vcpus = machine->smp.cpus;
     m->version = g_strdup(QEMU_FULL_VERSION);
     m->recording = skein_control_busy();
-    if (!skein_machine_fits(&err)) {
+    if (!skein_machine_fits(false, &err)) {
         m->unsuitable = g_strdup(error_get_pretty(err));
         error_free(err);
     }

@@ -80,6 +80,18 @@ void skein_page_mark_dirty(ram_addr_t ram)
     skein_changes_note(ram & TARGET_PAGE_MASK, TARGET_PAGE_SIZE);
 }
 
+bool skein_page_give_away(ram_addr_t ram)
+{
+    SkeinPage *page = page_of(ram);
+
+    qatomic_set(&page->sole, false);
+    if (page->dirty) {
+        return false;
+    }
+    skein_page_mark_dirty(ram);
+    return true;
+}
+
 /*
  * User-dirty, and nobody is about to make it clean: one more user mapping through which it can be
  * written changes nothing, so that it takes no token.
@@ -87,6 +99,11 @@ void skein_page_mark_dirty(ram_addr_t ram)
 bool skein_page_shared(const SkeinPage *page)
 {
     return qatomic_read(&page->dirty) && !qatomic_read(&page->sole);
+}
+
+bool skein_page_is_shared(ram_addr_t ram)
+{
+    return skein_page_shared(page_of(ram));
 }
 
 static void user_may_write(SkeinCPU *c, ram_addr_t ram, int *prot)
@@ -105,11 +122,9 @@ static void user_may_write(SkeinCPU *c, ram_addr_t ram, int *prot)
         }
         skein_fill_token(c);
     }
-    qatomic_set(&page->sole, false);
-    if (!page->dirty) {
+    if (skein_page_give_away(ram)) {
         uint64_t at = ram & TARGET_PAGE_MASK;
 
-        skein_page_mark_dirty(ram);
         skein_log(c, SKEIN_PAGE_DIRTY, SKEIN_F_USER, 0, &at, sizeof(at));
     }
 }
@@ -244,13 +259,13 @@ static void covered(SkeinCPU *c, SkeinPage *page, ram_addr_t ram)
     qatomic_set(&page->dirty, !clean);
 }
 
-/* Pairs with skein_walk_end(). */
+/* Pairs with skein_walk_end(), and with DMA of ignored devices. */
 static void begin_to_cover(SkeinPage *page, ram_addr_t ram)
 {
     page->covered = 0;
     qatomic_set(&page->sole, true);
     smp_mb();
-    if (!skein_replaying && any_user_tlb_writes(ram)) {
+    if (!skein_replaying && (qatomic_read(&skein_vm.free_writers) || any_user_tlb_writes(ram))) {
         qatomic_set(&page->sole, false);
     }
 }

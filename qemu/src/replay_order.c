@@ -32,6 +32,8 @@ static bool device_step(void)
     }
     if (r->kind == SKEIN_MEM) {
         skein_replay_mem(r);
+    } else if (r->kind == SKEIN_PAGE_DIRTY && skein_pages_cover(skein_first_word(r), 1)) {
+        skein_page_mark_dirty(skein_first_word(r));
     } else if (r->kind != SKEIN_TOKEN) {
         skein_diverged(NULL, r->kind, SKEIN_MEM, r->kind, "the device shard has a %s event",
                        skein_replay_kind_name(r->kind));

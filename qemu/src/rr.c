@@ -287,7 +287,7 @@ bool skein_rr_begin(const char *name, SkeinRrBegun *begun, void *opaque, Error *
         error_setg(errp, "a recording needs a name: the folder to be made for it");
         return false;
     }
-    if (!skein_machine_fits(errp)) {
+    if (!skein_machine_fits(false, errp)) {
         return false;
     }
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {

@@ -16,6 +16,7 @@
 #include "qemu/error-report.h"
 #include "qemu/timer.h"
 #include "system/cpu-timers.h"
+#include "system/runstate.h"
 #include "system/tcg.h"
 
 SkeinVM skein_vm = {.console_fd = -1, .peer_fd = -1};
@@ -94,7 +95,7 @@ bool skein_session_fits_machine(Error **errp)
     } else if (skein_replaying && qemu_tcg_mttcg_enabled()) {
         error_setg(errp, "replaying needs -accel tcg,thread=single");
     } else {
-        return skein_replaying || skein_machine_fits(errp);
+        return skein_replaying || skein_machine_fits(h->scope == SKEIN_SCOPE_SYSTEM, errp);
     }
     return false;
 }
@@ -187,6 +188,9 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     int64_t t0 = get_clock();
     CPUState *cpu;
 
+    if (!skein_replaying && !skein_devices_fit(h->scope == SKEIN_SCOPE_SYSTEM, errp)) {
+        return false; /* some may have been added since it was prepared */
+    }
     skein_vm.system_scope = h->scope == SKEIN_SCOPE_SYSTEM;
     skein_vm.cpu_count = h->vcpu_count;
     skein_vm.device_shard = h->vcpu_count;
@@ -238,6 +242,7 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
     if (skein_replaying) {
         qemu_clock_enable(QEMU_CLOCK_VIRTUAL, false);
     } else {
+        skein_ignored_begin();
         skein_dma_hook(true);
         skein_chaos_begin(skein_vm.options->chaos);
     }
@@ -278,6 +283,7 @@ void skein_finish(enum skein_end end)
     skein_vm.active = false;
     skein_epochs_end();
     skein_dma_hook(false);
+    skein_ignored_end();
     for (uint32_t i = 0; i < skein_vm.cpu_count; i++) {
         SkeinCPU *c = &skein_vm.cpus[i];
 
@@ -295,4 +301,17 @@ void skein_finish(enum skein_end end)
     }
     h->end = end;
     qatomic_store_release(&h->state, SKEIN_STATE_ENDED);
+}
+
+void skein_stop_and_finish(enum skein_end end, bool resume)
+{
+    if (skein_vm.active && !skein_replaying) {
+        bool was_running = runstate_is_running();
+
+        vm_stop(RUN_STATE_PAUSED);
+        skein_finish(end);
+        if (was_running && resume) {
+            vm_start();
+        }
+    }
 }

@@ -136,6 +136,10 @@ typedef struct SkeinVM {
 
     struct skein_finding *finding; /* replay: for skein bisect; NULL: not for it */
 
+    GPtrArray *ignored;    /* PCI devices with rr-ignore; NULL: there are none */
+    uint32_t free_writers; /* record: ignored devices that write without the token, just now */
+    bool touched;          /* record: the kernel used one of them; the recording ends */
+
     SkeinPage *pages; /* by RAM offset */
     uint64_t page_count;
     uint64_t pages_generation;
@@ -248,8 +252,11 @@ uint64_t skein_digest_page(ram_addr_t at, const void *host); /* 0: all zeros */
 void skein_pages_init(void);
 void skein_pages_free(void);
 bool skein_page_shared(const struct SkeinPage *page);
+bool skein_page_is_shared(ram_addr_t ram);
 bool skein_pages_cover(ram_addr_t ram, uint64_t bytes); /* is it guest RAM? */
 void skein_page_mark_dirty(ram_addr_t page);
+/* Record, with the token: somebody who is not recorded writes it. True: it was not user-dirty. */
+bool skein_page_give_away(ram_addr_t page);
 void skein_pages_sync(SkeinCPU *c); /* this vCPU's kernel TLB learns which pages to watch */
 
 bool skein_page_reaches_kernel(ram_addr_t page);
@@ -291,8 +298,26 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp); /* th
 void skein_finish(enum skein_end end);
 void skein_fail(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 
+/* The recording ends, whoever asked for it. resume: the VM goes on. */
+void skein_stop_and_finish(enum skein_end end, bool resume);
+
+/* ignored.c */
+void skein_ignored_begin(void);
+void skein_ignored_end(void);
+/* What this thread does to RAM: an ignored device's DMA? Which needs the token, or does not. */
+enum skein_ignored_write {
+    SKEIN_IGNORED_WRITE_NONE,
+    SKEIN_IGNORED_WRITE,
+    SKEIN_IGNORED_WRITE_FREE
+};
+enum skein_ignored_write skein_ignored_writes(void);
+/* Before the kernel reads or writes a port or MMIO: does not return when it must not. Only with
+ * skein_vm.ignored. */
+void skein_ignored_check(SkeinCPU *c, hwaddr at, bool port, uintptr_t ra);
+
 /* suitable.c: can it be recorded? Says all that must be changed. */
-bool skein_machine_fits(Error **errp);
+bool skein_machine_fits(bool system_scope, Error **errp);
+bool skein_devices_fit(bool system_scope, Error **errp);
 char *skein_machine_type(void); /* what follows -machine in a replay; to be g_free'd */
 char *skein_machine_cpu(void);  /* ... and -cpu */
 

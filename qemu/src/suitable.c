@@ -7,6 +7,7 @@
 #include "hw/boards.h"
 #include "hw/i386/apic_internal.h"
 #include "hw/i386/pc.h"
+#include "hw/pci/pci_device.h"
 #include "net/net.h"
 #include "net/vhost_net.h"
 #include "qapi/error.h"
@@ -17,6 +18,8 @@
 
 #define CPU_SUFFIX "-x86_64-cpu"
 #define NICS_MAX 64
+/* More devices are only counted. */
+#define NAMED_MAX 4
 
 /* Objects that change guest RAM unseen, or whose memory is no RAM of the machine's. */
 static const struct {
@@ -120,8 +123,80 @@ static void look_at_machine(GString *wants)
     look_at_layout(m, wants);
 }
 
-bool skein_machine_fits(Error **errp)
+/* What cannot be recorded, as sentences. */
+struct complaints {
+    GString *text;
+    unsigned count;
+    bool system_scope;
+};
+
+static void complain(struct complaints *all, const char *before, Object *obj, const char *why)
 {
+    const char *id = DEVICE(obj)->id;
+
+    if (all->count++ < NAMED_MAX) {
+        g_string_append_printf(all->text, "%s%s %s%s%s%s: %s", all->text->len ? "; " : "", before,
+                               object_get_typename(obj), id ? " (" : "", id ? id : "",
+                               id ? ")" : "", why);
+    }
+}
+
+static bool can_be_ignored(Object *obj)
+{
+    unsigned class_id = PCI_DEVICE_GET_CLASS(obj)->class_id;
+
+    return class_id == PCI_CLASS_STORAGE_EXPRESS || class_id == PCI_CLASS_NETWORK_ETHERNET;
+}
+
+static void look_at_ignored(Object *obj, struct complaints *all)
+{
+    if (!can_be_ignored(obj)) {
+        complain(all, "cannot record with rr-ignore on", obj,
+                 "only NVMe controllers and network cards can be left out");
+    } else if (all->system_scope) {
+        complain(all, "cannot record with rr-ignore on", obj,
+                 "--scope system records what drives it, too");
+    }
+}
+
+static int look_at_device(Object *obj, void *opaque)
+{
+    PCIDevice *pci = (PCIDevice *)object_dynamic_cast(obj, TYPE_PCI_DEVICE);
+
+    if (!object_dynamic_cast(obj, TYPE_DEVICE) || !DEVICE(obj)->realized) {
+        return 0;
+    }
+    if (pci && pci->rr_ignore) {
+        look_at_ignored(obj, opaque);
+    }
+    return 0;
+}
+
+/* To be freed; empty: all is well. */
+static GString *look_at_devices(bool system_scope)
+{
+    struct complaints all = {.text = g_string_new(NULL), .system_scope = system_scope};
+
+    object_child_foreach_recursive(object_get_root(), look_at_device, &all);
+    if (all.count > NAMED_MAX) {
+        g_string_append_printf(all.text, "; and %u more", all.count - NAMED_MAX);
+    }
+    return all.text;
+}
+
+bool skein_devices_fit(bool system_scope, Error **errp)
+{
+    g_autoptr(GString) complaints = look_at_devices(system_scope);
+
+    if (complaints->len) {
+        error_setg(errp, "%s", complaints->str);
+    }
+    return !complaints->len;
+}
+
+bool skein_machine_fits(bool system_scope, Error **errp)
+{
+    g_autoptr(GString) complaints = look_at_devices(system_scope);
     g_autoptr(GString) wants = g_string_new(NULL);
 
     if (!tcg_enabled() || icount_enabled() || !qemu_tcg_mttcg_enabled()) {
@@ -132,8 +207,13 @@ bool skein_machine_fits(Error **errp)
     look_at_nics(wants);
     object_child_foreach_recursive(object_get_root(), look_at_object, wants);
     if (wants->len) {
-        error_setg(errp, "this VM cannot be recorded: it needs %s (see skein record --print-args)",
-                   wants->str);
+        error_setg(errp,
+                   "this VM cannot be recorded: it needs %s (see skein record --print-args)%s%s",
+                   wants->str, complaints->len ? "; " : "", complaints->str);
+        return false;
+    }
+    if (complaints->len) {
+        error_setg(errp, "%s", complaints->str);
         return false;
     }
     if (runstate_check(RUN_STATE_INMIGRATE) || runstate_needs_reset()) {

@@ -218,6 +218,9 @@ void skein_token_unlend(SkeinCPU *c)
         __builtin_ia32_pause();
     }
     begin_slice(c);
+    if (c->in_kernel) {
+        skein_pages_sync(c); /* an ignored device may have had it */
+    }
 }
 
 /* Whose token the device threads have: 0 when it was free. */

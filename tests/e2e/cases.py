@@ -15,6 +15,7 @@ import cases_verify
 import cases_bugs
 import cases_chaos
 import cases_devices
+import cases_ignored
 import cases_gdb
 import cases_sess
 import cases_stress
@@ -87,6 +88,7 @@ cases_checkpoints.add_cases(case)
 cases_bugs.add_cases(case)
 cases_chaos.add_cases(case)
 cases_devices.add_cases(case)
+cases_ignored.add_cases(case)
 cases_gdb.add_cases(case)
 cases_sess.add_cases(case)
 cases_stress.add_cases(case)
