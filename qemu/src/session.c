@@ -243,6 +243,7 @@ bool skein_begin(const char *snapshot, const char *console, Error **errp)
         qemu_clock_enable(QEMU_CLOCK_VIRTUAL, false);
     } else {
         skein_ignored_begin();
+        skein_plug_watch(true);
         skein_dma_hook(true);
         skein_chaos_begin(skein_vm.options->chaos);
     }
@@ -283,6 +284,7 @@ void skein_finish(enum skein_end end)
     skein_vm.active = false;
     skein_epochs_end();
     skein_dma_hook(false);
+    skein_plug_watch(false);
     skein_ignored_end();
     for (uint32_t i = 0; i < skein_vm.cpu_count; i++) {
         SkeinCPU *c = &skein_vm.cpus[i];

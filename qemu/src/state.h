@@ -315,6 +315,9 @@ enum skein_ignored_write skein_ignored_writes(void);
  * skein_vm.ignored. */
 void skein_ignored_check(SkeinCPU *c, hwaddr at, bool port, uintptr_t ra);
 
+/* plug.c: while watched, no devices are added. */
+void skein_plug_watch(bool on);
+
 /* suitable.c: can it be recorded? Says all that must be changed. */
 bool skein_machine_fits(bool system_scope, Error **errp);
 bool skein_devices_fit(bool system_scope, Error **errp);

@@ -3,6 +3,7 @@
  * `skein record` starts always can; one that was started by hand is told all that it lacks.
  */
 #include "accel/tcg/skein/state.h"
+#include "accel/tcg/skein/supported.h"
 
 #include "hw/boards.h"
 #include "hw/i386/apic_internal.h"
@@ -141,6 +142,18 @@ static void complain(struct complaints *all, const char *before, Object *obj, co
     }
 }
 
+/* A part of what is refused itself needs no word of its own. */
+static bool is_part_of_refused(Object *obj)
+{
+    for (obj = obj->parent; obj; obj = obj->parent) {
+        if (object_dynamic_cast(obj, TYPE_DEVICE) &&
+            !skein_device_supported(object_get_typename(obj))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool can_be_ignored(Object *obj)
 {
     unsigned class_id = PCI_DEVICE_GET_CLASS(obj)->class_id;
@@ -168,6 +181,8 @@ static int look_at_device(Object *obj, void *opaque)
     }
     if (pci && pci->rr_ignore) {
         look_at_ignored(obj, opaque);
+    } else if (!skein_device_supported(object_get_typename(obj)) && !is_part_of_refused(obj)) {
+        complain(opaque, "cannot record with device", obj, "not supported");
     }
     return 0;
 }

@@ -11,6 +11,7 @@ import time
 import cases_bisect
 import cases_checkpoints
 import cases_random
+import cases_refused
 import cases_verify
 import cases_bugs
 import cases_chaos
@@ -89,6 +90,7 @@ cases_bugs.add_cases(case)
 cases_chaos.add_cases(case)
 cases_devices.add_cases(case)
 cases_ignored.add_cases(case)
+cases_refused.add_cases(case)
 cases_gdb.add_cases(case)
 cases_sess.add_cases(case)
 cases_stress.add_cases(case)
