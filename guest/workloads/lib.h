@@ -54,6 +54,7 @@ int workload_guestport(int argc, char **argv);
 int workload_int80(int argc, char **argv);
 int workload_iouring(int argc, char **argv);
 int workload_madvise(int argc, char **argv);
+int workload_micro(int argc, char **argv);
 int workload_mmapshare(int argc, char **argv);
 int workload_ptrace(int argc, char **argv);
 int workload_segments(int argc, char **argv);

@@ -23,6 +23,7 @@ static const struct {
     {"int80", workload_int80},
     {"iouring", workload_iouring},
     {"madvise", workload_madvise},
+    {"micro", workload_micro},
     {"mmapshare", workload_mmapshare},
     {"ptrace", workload_ptrace},
     {"segments", workload_segments},

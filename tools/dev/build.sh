@@ -20,7 +20,7 @@ make_images() {
     run_logged "the guest's image" "$root/guest/image.sh" "$1/initramfs.cpio.gz"
     run_logged "the guest's image with virtio disks" \
         "$root/guest/image.sh" "$1/initramfs-virtio.cpio.gz" "$cache/kernel-debian12/root" \
-        virtio_pci virtio_blk
+        virtio_pci virtio_blk virtio_net
     run_logged "the guest's image with all devices" \
         "$root/guest/image.sh" "$1/initramfs-devices.cpio.gz" "$cache/full-kernel-debian12/root" \
         ext4 ata_piix sd_mod nvme virtio_pci virtio_blk virtio_net e1000 virtio-rng virtio_console \
