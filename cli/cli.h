@@ -39,6 +39,7 @@ int skein_cmd_export(int argc, char **argv);
 int skein_cmd_timeline(int argc, char **argv);
 int skein_cmd_symbols(int argc, char **argv);
 int skein_cmd_doctor(int argc, char **argv);
+int skein_cmd_bench(int argc, char **argv);
 int skein_cmd_completion(int argc, char **argv);
 
 /* "skein: …" and a newline on stderr; returns the code. */

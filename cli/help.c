@@ -202,6 +202,28 @@ static const char collect[] =
     "      --qemu-version TEXT\n"
     "                      QEMU's version\n";
 
+static const char bench[] =
+    "skein bench WORKLOAD… -o DIR [OPTIONS]\n"
+    "\n"
+    "Measures what recording costs, verifies every recording, and writes tables, graphs and a "
+    "page.\n"
+    "The same command with the same folder goes on with what is missing there. Workloads: "
+    "rocksdb,\n"
+    "redis, nginx, build, micro.\n"
+    "\n"
+    "  -o, --output DIR    results.csv, summary.json, report.md, graphs\n"
+    "      --schemes NAME,…\n"
+    "                      native: stock QEMU; skein: the kernel recorded; system: the whole VM;\n"
+    "                      qemu-rr: QEMU's own record/replay, 1 vCPU only (native,skein)\n"
+    "      --cores N,…     numbers of vCPUs (1,2,4)\n"
+    "      --trials N      so many of everything, interleaved (3)\n"
+    "      --only PATTERN,…\n"
+    "                      only benches of these names, like 'read*-tmpfs'\n"
+    "      --scale N       so many times the work of each bench: 0.2 is quick (1)\n"
+    "      --qemu PATH     the QEMU with Skein's recorder (SKEIN_QEMU)\n"
+    "  -q, --quiet         no progress\n"
+    "      --json[=FILE]   the summary, on stdout or into FILE, instead of the table\n";
+
 static const char completion[] =
     "skein completion bash\n"
     "\n"
@@ -212,10 +234,23 @@ static const struct {
     const char *verb;
     const char *text;
 } texts[] = {
-    {"doctor", doctor},   {"record", record},   {"replay", replay},   {"verify", verify},
-    {"bisect", bisect},   {"info", info},       {"stats", stats},     {"ls", ls},
-    {"cat", cat},         {"diff", diff},       {"export", export},   {"timeline", timeline},
-    {"symbols", symbols}, {"collect", collect}, {"recover", recover}, {"completion", completion},
+    {"doctor", doctor},
+    {"record", record},
+    {"replay", replay},
+    {"verify", verify},
+    {"bisect", bisect},
+    {"info", info},
+    {"stats", stats},
+    {"ls", ls},
+    {"cat", cat},
+    {"diff", diff},
+    {"export", export},
+    {"timeline", timeline},
+    {"symbols", symbols},
+    {"collect", collect},
+    {"recover", recover},
+    {"bench", bench},
+    {"completion", completion},
 };
 
 const char *skein_help_find(const char *verb) {

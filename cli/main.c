@@ -29,6 +29,7 @@ static const struct verb verbs[] = {
     {"collect", skein_cmd_collect, "what QEMU's rr_record starts: records the VM that asks"},
     {"recover", skein_cmd_recover, "what a killed recorder or a damaged disk has left"},
     {"doctor", skein_cmd_doctor, "how this machine would record, and what to change"},
+    {"bench", skein_cmd_bench, "what recording costs: tables, graphs, goals"},
     {"completion", skein_cmd_completion, "a script that completes skein's command lines"},
 };
 

@@ -22,6 +22,9 @@ _skein_options() {
         symbols) echo -o --output --checkpoint --vmlinux --json ;;
         collect) echo --fd -o --output --machine --cpu --memory --smp --qemu-version ;;
         recover) echo -o --output --session -q --quiet --json ;;
+        bench)
+            echo -o --output --schemes --cores --trials --only --scale --qemu -q --quiet --json
+            ;;
         doctor) echo --vcpus --memory --qemu --json ;;
     esac
 }
@@ -70,6 +73,8 @@ _skein_recordings() {
 _skein_value() {
     case $1 in
         --scope) _skein_words kernel system ;;
+        --schemes) _skein_list native skein system qemu-rr ;;
+        --cores) _skein_list 1 2 4 ;;
         --start) _skein_words boot console: guest ;;
         --stop) _skein_words exit console: guest ;;
         --until) _skein_words panic console: exit: ;;
@@ -84,7 +89,7 @@ _skein_value() {
         --append | --smp | --vcpus | --memory | --cpu | --timeout) COMPREPLY=() ;;
         --repeat | --chaos | --checkpoint | --fd | --machine | --qemu-version) COMPREPLY=() ;;
         --log) _skein_words cpu=0,start= ;;
-        -j | --jobs) COMPREPLY=() ;;
+        -j | --jobs | --trials | --only | --scale) COMPREPLY=() ;;
         --tick | --slice | --time | --limit | --from | --to | --max | --top | --seconds) COMPREPLY=() ;;
         *) return 1 ;;
     esac
@@ -93,7 +98,7 @@ _skein_value() {
 _skein() {
     local cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} option='' i
     local verbs='record replay verify bisect info stats ls cat diff export timeline symbols collect'
-    verbs+=' recover'
+    verbs+=' recover bench'
     verbs+=' doctor completion help version'
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
@@ -117,6 +122,13 @@ _skein() {
     case $verb in
         help) _skein_words "$verbs" ;;
         completion) _skein_words bash ;;
+        bench)
+            if [[ $cur == -* ]]; then
+                _skein_words "$(_skein_options bench)" --help
+            else
+                _skein_words rocksdb redis nginx build micro
+            fi
+            ;;
         *)
             if [[ $cur == -* ]]; then
                 _skein_words "$(_skein_options "$verb")" --help
