@@ -23,8 +23,10 @@ nginx -c /tmp/nginx.conf &
 listens 80
 file=${bench%-*}
 
+# With the port: there is no /etc/services in which wrk would look up that of http.
 client() {
-    wrk -t 1 -c 16 -d "$1s" "http://127.0.0.1/$file" >/tmp/client 2>&1 || fail "wrk"
+    wrk -t 1 -c 16 -d "$1s" "http://127.0.0.1:80/$file" >/tmp/client 2>&1 ||
+        fail "wrk: $(tail -n 3 /tmp/client)"
     requests=$(sed -n 's/^ *\([0-9]*\) requests in .*/\1/p' /tmp/client)
     if [ -z "$requests" ] || grep -q -e Non-2xx -e 'Socket errors' /tmp/client; then
         fail "wrk: $(tail -n 3 /tmp/client)"
