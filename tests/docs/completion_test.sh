@@ -59,6 +59,8 @@ offers skein cat --time '' :
 offers skein timeline -o vm : vmlinuz
 offers skein diff recordings/a recordings/ : recordings/a recordings/b recordings/raw
 offers skein info rec : recordings
+offers skein bench re : redis
+offers skein bench redis --schemes native,sk : native,skein
 offers skein doctor --m : --memory
 offers skein doctor --vcpus '' :
 offers skein doctor '' :

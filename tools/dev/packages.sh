@@ -59,6 +59,15 @@ jq                    the tests and benchmarks read skein's JSON
 TABLE
 }
 
+# Only for ./dev bench with a workload of skein bench.
+bench_package_table() {
+    cat <<'TABLE'
+python3-matplotlib    graphs of skein bench
+redis-tools           skein bench redis: the client on the host
+wrk                   skein bench nginx: the client on the host
+TABLE
+}
+
 check_distribution() {
     local id=unknown version=unknown
     if [ -r /etc/os-release ]; then
@@ -70,13 +79,14 @@ check_distribution() {
     fi
 }
 
+# missing_packages [TABLE]: of package_table, and of another one.
 missing_packages() {
     local installed name why
     installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' 2>/dev/null |
         sed -n 's/ installed$//p')
     while read -r name why; do
         grep -qxF "$name" <<<"$installed" || echo "$name $why"
-    done < <(package_table)
+    done < <(package_table; [ -z "$1" ] || printf '%s\n' "$1")
 }
 
 as_root() {
@@ -94,10 +104,11 @@ update_package_lists() {
     as_root apt-get -q -o APT::Update::Error-Mode=any update
 }
 
+# install_packages [TABLE]: package_table, and another one.
 install_packages() {
     local missing name why
     local -a names=()
-    missing=$(missing_packages)
+    missing=$(missing_packages "${1:-}")
     [ -n "$missing" ] || return 0
     say "installing packages:"
     while read -r name why; do
