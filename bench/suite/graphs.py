@@ -13,8 +13,6 @@ import plan  # noqa: E402
 
 # Told apart by colour-blind eyes, too (Okabe and Ito).
 COLOURS = {"native": "#000000", "skein": "#0072B2", "system": "#E69F00", "qemu-rr": "#999999"}
-TITLES = {"rocksdb": "RocksDB (db_bench)", "redis": "redis", "nginx": "nginx (wrk)",
-          "build": "Parallel build (tcc)", "micro": "Single operations of the kernel"}
 MEASURES = {
     "slowdown": ("slow-down against QEMU without recording at the same number of vCPUs (×)",
                  "Lower is better; 1 is no slow-down."),
@@ -22,8 +20,6 @@ MEASURES = {
     "replay_ratio": ("time of the replay by time of the recording (×)",
                      "Lower is better; below 1 the replay is faster than the recording was."),
 }
-NAMES = {"slowdown": "what recording costs", "log_disk_mb_s": "size of the log",
-         "replay_ratio": "time of the replay"}
 BAR = 0.8
 
 
@@ -88,7 +84,7 @@ def draw(workload, measure, rows, about):
     for axis, n in zip(axes[0], cores):
         panel(axis, n, [row for row in rows if row["cores"] == n], measure, benches, schemes)
     label, better = MEASURES[measure]
-    figure.suptitle("%s: %s" % (TITLES[workload], NAMES[measure]), fontsize=11, y=0.99)
+    figure.suptitle("%s: %s" % (plan.TITLES[workload], plan.MEASURE_NAMES[measure]), fontsize=11, y=0.99)
     figure.supxlabel(label, fontsize=8, y=0.62 / inches)
     legend(figure, axes[0])
     note = "%s Medians of %d trials%s. %s" % (

@@ -32,11 +32,12 @@ def kernel_words(bench, trial_words):
 
 def disk(path, name, replayed, readonly):
     """QEMU's own record/replay wants a filter before each disk."""
-    file = "file=%s,format=raw,if=none%s" % (path, ",readonly=on" if readonly else "")
+    only = ",readonly=on" if readonly else ""
+    file = "file=%s,format=raw,if=none%s" % (path, only)
     if not replayed:
         return ["-drive", "%s,id=%s" % (file, name), "-device", "virtio-blk-pci,drive=" + name]
     return ["-drive", "%s,id=%s-file" % (file, name),
-            "-drive", "driver=blkreplay,if=none,image=%s-file,id=%s" % (name, name),
+            "-drive", "driver=blkreplay,if=none,image=%s-file,id=%s%s" % (name, name, only),
             "-device", "virtio-blk-pci,drive=" + name]
 
 

@@ -2,7 +2,6 @@
 
 import os
 
-import graphs
 import plan
 
 COLUMNS = ("bench", "vCPUs", "scheme", "median", "spread", "slow-down", "log raw", "log on disk",
@@ -112,11 +111,11 @@ def lines(summary, made):
         rows = [row for row in summary["rows"] if row["workload"] == workload]
         if not rows:
             continue
-        yield "## " + graphs.TITLES[workload]
+        yield "## " + plan.TITLES[workload]
         yield ""
         for of, measure, name in made:
             if of == workload:
-                yield "![%s: %s](%s.svg)" % (graphs.TITLES[workload], graphs.NAMES[measure], name)
+                yield "![%s: %s](%s.svg)" % (plan.TITLES[workload], plan.MEASURE_NAMES[measure], name)
                 yield ""
         yield from table(COLUMNS, map(cells, rows))
         yield ""

@@ -13,6 +13,11 @@ SCHEME_NAMES = {
     "qemu-rr": "QEMU's record/replay (1 vCPU only)",
 }
 
+TITLES = {"rocksdb": "RocksDB (db_bench)", "redis": "redis", "nginx": "nginx (wrk)",
+          "build": "Parallel build (tcc)", "micro": "Single operations of the kernel"}
+MEASURE_NAMES = {"slowdown": "what recording costs", "log_disk_mb_s": "size of the log",
+                 "replay_ratio": "time of the replay"}
+
 
 @dataclass(frozen=True)
 class Bench:

@@ -50,12 +50,14 @@ measure_from_host() {
     # The address resolution of the first packet from outside needs one from here.
     ping -c 1 -W 5 10.0.2.2 >/dev/null || fail "the host does not answer"
     mkfifo /tmp/said
-    busybox nc -l -p 81 </dev/null >/tmp/said &
+    # Both ends: opening one of them waits for the other.
+    exec 3<>/tmp/said
+    busybox nc -l -p 81 </dev/null >&3 &
     listens 81
     echo "SKEIN-BENCH serving $group $bench"
     {
         read -r _ && begin && read -r done_ops && end "$done_ops"
-    } </tmp/said || fail "the host said nothing"
+    } <&3 || fail "the host said nothing"
 }
 
 [ -f "$here/bench-$group.sh" ] || fail "there is no such group"
