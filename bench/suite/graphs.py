@@ -101,6 +101,8 @@ def write(folder, summary):
     """All graphs for which there are rows: [(workload, measure, name without ending)]."""
     # The same numbers make the same bytes.
     matplotlib.rcParams["svg.hashsalt"] = "skein"
+    # Text stays text, which can be searched and is small.
+    matplotlib.rcParams["svg.fonttype"] = "none"
     made = []
     for workload in plan.WORKLOADS:
         for measure in MEASURES:

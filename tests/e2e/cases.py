@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 
+import cases_bench
 import cases_bisect
 import cases_checkpoints
 import cases_random
@@ -84,6 +85,7 @@ def add_workloads():
 add_matrix()
 add_workloads()
 cases_random.add_cases(case)
+cases_bench.add_cases(case)
 cases_verify.add_cases(case)
 cases_checkpoints.add_cases(case)
 cases_bugs.add_cases(case)

@@ -73,10 +73,10 @@ class Lab:
         need(left > 0, "out of time")
         return left
 
-    def start(self, *args):
+    def start(self, *args, **variables):
         out = open(os.path.join(self.tmp, "out.%d" % len(self.processes)), "w+", errors="replace")
         err = open(os.path.join(self.tmp, "err.%d" % len(self.processes)), "w+", errors="replace")
-        env = dict(os.environ, SKEIN_QEMU=self.paths.qemu)
+        env = dict(os.environ, SKEIN_QEMU=self.paths.qemu, **variables)
         p = subprocess.Popen([self.paths.skein, *args], env=env, stdin=subprocess.DEVNULL,
                              stdout=out, stderr=err)
         p.files = (out, err)
