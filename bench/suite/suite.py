@@ -18,6 +18,9 @@ from errors import TrialFailed, Unusable
 from trial import Bench, remove
 
 
+ATTEMPTS = 2
+
+
 def complain(text):
     print("skein: bench: " + " ".join(text.split()), file=sys.stderr, flush=True)
 
@@ -51,7 +54,7 @@ def recording_name(cell):
 
 
 def measure(bench, cell, folder):
-    """The row of a cell. A recording that does not replay stays, for who looks into it."""
+    """The row of a cell. A recording that is not as it should be stays, for who looks into it."""
     out = os.path.join(folder, recording_name(cell))
     for left in (out, out + ".json"):
         remove(left)
@@ -60,6 +63,11 @@ def measure(bench, cell, folder):
         if cell.scheme in plan.RECORDED:
             row.update(bench.recording_row(out))
             row.update(bench.verify(out))
+    except TrialFailed as e:
+        if cell.scheme in plan.RECORDED and os.path.exists(out):
+            raise TrialFailed("%s (kept: %s)" % (e, out)) from e
+        remove(out)
+        raise
     except BaseException:
         remove(out)
         remove(out + ".json")
@@ -70,6 +78,18 @@ def measure(bench, cell, folder):
         complain("%s: %s: %s (kept: %s)" % (cell, row["verdict"], row["message"], out))
     remove(out + ".json")
     return row
+
+
+def measure_with_patience(bench, cell, folder, progress):
+    """A guest or a client without our recorder that hangs is tried again. What our recorder has to
+    do with never is: a failure that a second attempt hides would be ours. None: it failed."""
+    for _ in range(1 if cell.scheme in plan.RECORDED else ATTEMPTS):
+        try:
+            return measure(bench, cell, folder)
+        except TrialFailed as e:
+            progress.clear()
+            complain("%s: %s" % (cell, e))
+    return None
 
 
 def warm_up(bench, cells, folder, progress):
@@ -99,11 +119,9 @@ def measure_all(options, cells, found, table):
         warm_up(bench, todo, recordings, progress)
         for cell in todo:
             progress.at(cell)
-            try:
-                table.add(cell, measure(bench, cell, recordings))
-            except TrialFailed as e:
-                progress.clear()
-                complain("%s: %s" % (cell, e))
+            row = measure_with_patience(bench, cell, recordings, progress)
+            if row:
+                table.add(cell, row)
     finally:
         progress.clear()
     shutil.rmtree(bench.work)

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -20,6 +21,7 @@ import options as command_line  # noqa: E402
 import page  # noqa: E402
 import plan  # noqa: E402
 import results  # noqa: E402
+import suite  # noqa: E402
 import summary  # noqa: E402
 
 
@@ -229,6 +231,96 @@ class Page(unittest.TestCase):
 
     def test_missing_trials_are_named(self):
         self.assertIn("- micro fork", self.text([row()], ["micro fork, 1 vCPU, native, trial 1"]))
+
+
+class Run(unittest.TestCase):
+    """suite.run() with trials that boot nothing, and without matplotlib."""
+
+    def setUp(self):
+        self.folder = os.path.join(tempfile.mkdtemp(prefix="skein-bench-test-"), "out")
+        self.addCleanup(shutil.rmtree, os.path.dirname(self.folder))
+        self.booted = []
+        self.verdicts, self.failing = {}, set()
+        graphs = mock.Mock()
+        graphs.write.return_value = []
+        for patch in (mock.patch.dict(sys.modules, graphs=graphs),
+                      mock.patch.object(suite, "check_graphs"),
+                      mock.patch.object(suite.inputs, "find", lambda cells: {"qemu": "/bin/true"}),
+                      mock.patch.object(suite, "Bench", self.make_bench)):
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def make_bench(self, paths, work):
+        os.makedirs(work, exist_ok=True)
+        bench = mock.Mock(work=work)
+        bench.run = self.boot
+        bench.recording_row = lambda out: {"record_s": 1.0}
+        bench.verify = lambda out: {"replay_s": 0.5, "message": "",
+                                    "verdict": self.verdicts.get(os.path.basename(out), "same")}
+        return bench
+
+    def boot(self, cell, out):
+        self.booted.append(os.path.basename(out))
+        if cell.scheme in plan.RECORDED:
+            os.mkdir(out)
+        if os.path.basename(out) in self.failing:
+            raise errors.TrialFailed("no answer")
+        return {"value": 10.0, "unit": "x/s", "ops": 10, "seconds": 1.0}
+
+    def run_suite(self, *more):
+        with contextlib.redirect_stdout(io.StringIO()) as out, \
+                contextlib.redirect_stderr(io.StringIO()) as err:
+            code = suite.main(["--cores=1", "--trials=1", "--only=getpid,fork", *more,
+                               "--output=" + self.folder, "--", "micro"])
+        return code, out.getvalue(), err.getvalue()
+
+    def left(self):
+        folder = os.path.join(self.folder, "recordings")
+        return os.listdir(folder) if os.path.exists(folder) else []
+
+    def test_all_well_and_once(self):
+        code, out, err = self.run_suite()
+        self.assertEqual((code, err, self.left()), (0, "", []))
+        self.assertEqual(self.booted[:2], ["warm-up", "warm-up"])
+        self.assertEqual(len(self.booted), 2 + 4)
+        self.assertEqual(self.run_suite(), (0, out, ""))
+        self.assertEqual(len(self.booted), 2 + 4)
+        self.assertEqual(self.run_suite("--scale=2")[0], errors.USAGE)
+
+    def test_a_divergence_fails_the_run_for_good(self):
+        self.verdicts["micro-fork-1cpu-skein-1"] = "diverged"
+        for _ in range(2):
+            code, _, err = self.run_suite()
+            self.assertEqual((code, self.left()), (errors.DIVERGED, ["micro-fork-1cpu-skein-1"]))
+            self.assertIn("fork, 1 vCPUs, skein, trial 1: diverged", err)
+        with open(os.path.join(self.folder, "report.md"), encoding="utf-8") as f:
+            self.assertIn("This run has failed", f.read())
+
+    def test_what_failed_is_missing_and_tried_by_the_next(self):
+        self.failing = {"micro-getpid-1cpu-skein-1", "micro-fork-1cpu-native-1"}
+        code, _, err = self.run_suite()
+        self.assertEqual(code, errors.INCOMPLETE)
+        self.assertIn("2 of 4 trials are missing", err)
+        # Without our recorder there is a second attempt; with it, what it left is kept.
+        self.assertEqual(self.booted.count("micro-fork-1cpu-native-1"), 2)
+        self.assertEqual(self.booted.count("micro-getpid-1cpu-skein-1"), 1)
+        self.assertEqual(self.left(), ["micro-getpid-1cpu-skein-1"])
+        self.failing = set()
+        self.assertEqual((self.run_suite()[0], self.left()), (0, []))
+
+    def test_an_interrupted_run_goes_on(self):
+        self.boot_for_real, self.boot = self.boot, self.boot_then_interrupt
+        self.assertEqual(self.run_suite()[0], errors.INTERRUPTED)
+        self.boot, done = self.boot_for_real, list(self.booted)
+        self.assertEqual((self.run_suite()[0], self.left()), (0, []))
+        counted = [name for name in done + self.booted[len(done):] if name != "warm-up"]
+        self.assertEqual(len(counted), 4)
+
+    def boot_then_interrupt(self, cell, out):
+        if self.booted[-1:] == ["micro-getpid-1cpu-native-1"]:
+            os.mkdir(out)
+            raise KeyboardInterrupt
+        return self.boot_for_real(cell, out)
 
 
 class Clients(unittest.TestCase):
