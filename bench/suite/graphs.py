@@ -64,13 +64,27 @@ def panel(axis, cores, rows, measure, benches, schemes):
         axis.axvline(1, color="black", linewidth=0.8)
 
 
-def legend(figure, axes):
+def legend(figure, axes, top):
     found = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels()):
             found.setdefault(label, handle)
     figure.legend(found.values(), found.keys(), loc="upper center", ncol=len(found), fontsize=7,
-                  frameon=False, bbox_to_anchor=(0.5, 0.93))
+                  frameon=False, bbox_to_anchor=(0.5, top))
+
+
+def frame(figure, inches, title, measure, about):
+    """Title, unit, what is better, and where it was measured: above and below the panels."""
+    label, better = MEASURES[measure]
+    figure.text(0.5, 1 - 0.25 / inches, title, fontsize=11, ha="center")
+    figure.text(0.5, 0.48 / inches, label, fontsize=8, ha="center")
+    trials = about["options"]["trials"]
+    note = "%s %s%s. %s" % (
+        better, "Medians of %d trials" % trials if trials > 1 else "One trial",
+        ", whiskers from the best trial to the worst" if measure == "slowdown" and trials > 1 else "",
+        about["machine_line"])
+    figure.text(0.5, 0.08 / inches, textwrap.fill(note, 130), fontsize=6.5, ha="center")
+    figure.tight_layout(rect=(0, 0.65 / inches, 1, 1 - 0.55 / inches))
 
 
 def draw(workload, measure, rows, about):
@@ -78,22 +92,14 @@ def draw(workload, measure, rows, about):
     benches = list(dict.fromkeys(row["bench"] for row in rows))
     schemes = [s for s in plan.SCHEMES if any(row["scheme"] == s for row in rows)]
     cores = sorted({row["cores"] for row in rows})
-    inches = 2.4 + 0.16 * len(benches) * max(2, len(schemes))
+    inches = 1.9 + 0.16 * len(benches) * max(2, len(schemes))
     figure, axes = plt.subplots(1, len(cores), figsize=(max(7, 3.3 * len(cores) + 0.8), inches),
                                 sharey=True, squeeze=False)
     for axis, n in zip(axes[0], cores):
         panel(axis, n, [row for row in rows if row["cores"] == n], measure, benches, schemes)
-    label, better = MEASURES[measure]
-    figure.suptitle("%s: %s" % (plan.TITLES[workload], plan.MEASURE_NAMES[measure]), fontsize=11, y=0.99)
-    figure.supxlabel(label, fontsize=8, y=0.62 / inches)
-    legend(figure, axes[0])
-    note = "%s Medians of %d trials%s. %s" % (
-        better, about["options"]["trials"],
-        ", whiskers from the best trial to the worst" if measure == "slowdown" else "",
-        about["machine_line"])
-    figure.text(0.5, 0.08 / inches, textwrap.fill(note, 110 if len(cores) < 3 else 150),
-                fontsize=6.5, ha="center")
-    figure.tight_layout(rect=(0, 0.85 / inches, 1, 1 - 0.45 / inches))
+    frame(figure, inches, "%s: %s" % (plan.TITLES[workload], plan.MEASURE_NAMES[measure]), measure,
+          about)
+    legend(figure, axes[0], 1 - 0.32 / inches)
     return figure
 
 
