@@ -33,7 +33,8 @@ def bars(axis, rows, measure, benches, schemes):
     """A bar for each bench and scheme; a whisker from the best trial to the worst."""
     height = BAR / len(schemes)
     for row in rows:
-        place = benches.index(row["bench"]) - BAR / 2 + (schemes.index(row["scheme"]) + 0.5) * height
+        turn = schemes.index(row["scheme"])
+        place = benches.index(row["bench"]) - BAR / 2 + (turn + 0.5) * height
         value = row[measure]
         axis.barh(place, value, height * 0.92, color=COLOURS[row["scheme"]],
                   label=plan.SCHEME_NAMES[row["scheme"]])
@@ -79,10 +80,10 @@ def frame(figure, inches, title, measure, about):
     figure.text(0.5, 1 - 0.25 / inches, title, fontsize=11, ha="center")
     figure.text(0.5, 0.48 / inches, label, fontsize=8, ha="center")
     trials = about["options"]["trials"]
-    note = "%s %s%s. %s" % (
-        better, "Medians of %d trials" % trials if trials > 1 else "One trial",
-        ", whiskers from the best trial to the worst" if measure == "slowdown" and trials > 1 else "",
-        about["machine_line"])
+    of = "Medians of %d trials" % trials if trials > 1 else "One trial"
+    if measure == "slowdown" and trials > 1:
+        of += ", whiskers from the best trial to the worst"
+    note = "%s %s. %s" % (better, of, about["machine_line"])
     figure.text(0.5, 0.08 / inches, textwrap.fill(note, 130), fontsize=6.5, ha="center")
     figure.tight_layout(rect=(0, 0.65 / inches, 1, 1 - 0.55 / inches))
 

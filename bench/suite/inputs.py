@@ -1,4 +1,4 @@
-"""The files that a run depends on, and the machine: where they are, and whether they are the same."""
+"""The files that a run depends on, and the machine: where they are, whether they are the same."""
 
 import hashlib
 import os

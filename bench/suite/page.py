@@ -115,7 +115,8 @@ def lines(summary, made):
         yield ""
         for of, measure, name in made:
             if of == workload:
-                yield "![%s: %s](%s.svg)" % (plan.TITLES[workload], plan.MEASURE_NAMES[measure], name)
+                yield "![%s: %s](%s.svg)" % (plan.TITLES[workload],
+                                            plan.MEASURE_NAMES[measure], name)
                 yield ""
         yield from table(COLUMNS, map(cells, rows))
         yield ""

@@ -13,7 +13,8 @@ DEBIANS_PYTHON = "/usr/bin/python3"
 
 def need_graphs():
     """The harness runs with Debian's Python: ours may be another one."""
-    p = subprocess.run([DEBIANS_PYTHON, "-c", "import matplotlib"], capture_output=True, check=False)
+    p = subprocess.run([DEBIANS_PYTHON, "-c", "import matplotlib"], capture_output=True,
+                       check=False)
     if p.returncode != 0:
         raise Skipped("no python3-matplotlib, which only ./dev bench installs")
 
