@@ -29,7 +29,7 @@ def bench(lab, schemes, *more):
     variables = {"SKEIN_KERNEL": paths.kernel, "SKEIN_INITRD_VIRTIO": paths.initrd_virtio}
     if paths.stock_qemu:
         variables["SKEIN_STOCK_QEMU"] = paths.stock_qemu
-    p = lab.start("bench", "micro", "--only", "getpid", "--cores", "1", "--scale", "0.02",
+    p = lab.start("bench", "micro", "--only", "getpid", "--cores", "1", "--scale", "0.1",
                   "--schemes", ",".join(schemes), "-o", lab.dir("out"), *more, **variables)
     return lab.finish(p)
 
