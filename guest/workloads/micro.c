@@ -22,8 +22,9 @@ enum {
     BIG_BYTES = 131072,
     PAGE_BYTES = 4096,
     FAULT_PAGES = 256,
-    /* While one pair's end sleeps, another one's runs: no CPU is ever idle. */
-    PAIRS_PER_CPU = 2,
+    /* While one pair's end sleeps, another one's runs. A CPU is idle when all turns are elsewhere:
+     * with few pairs often, with many only while the host runs something else than a vCPU. */
+    PAIRS_PER_CPU = 8,
 };
 
 /* Of each CPU; the bodies that lib.h runs in children take an index and nothing else. */
