@@ -30,9 +30,8 @@ def key(row):
 
 
 def cell_text(value):
-    if value is None:
-        return ""
-    return "%.6g" % value if isinstance(value, float) else str(value)
+    """All digits: a resumed run makes the same summary of the same rows."""
+    return "" if value is None else str(value)
 
 
 class Results:

@@ -95,12 +95,12 @@ class Folder(unittest.TestCase):
     def test_rows_come_back_as_they_were(self):
         table = results.Results(self.folder)
         self.add(table, self.cells[0], message='a "word", and\nanother', verdict="diverged",
-                 events=3, replay_s=0.25)
+                 events=3, replay_s=1 / 3)
         self.add(table, self.cells[1])
         again = results.Results(self.folder)
         self.assertEqual([results.key(r) for r in again.rows], [c.key for c in self.cells[:2]])
         self.assertEqual(again.rows[0]["message"], 'a "word", and another')
-        self.assertEqual((again.rows[0]["events"], again.rows[0]["replay_s"]), (3, 0.25))
+        self.assertEqual((again.rows[0]["events"], again.rows[0]["replay_s"]), (3, 1 / 3))
         self.assertIsNone(again.rows[1]["replay_s"])
         self.assertEqual(again.done(), {c.key for c in self.cells[:2]})
 
