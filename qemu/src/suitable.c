@@ -179,10 +179,12 @@ static int look_at_device(Object *obj, void *opaque)
     if (!object_dynamic_cast(obj, TYPE_DEVICE) || !DEVICE(obj)->realized) {
         return 0;
     }
-    if (pci && pci->rr_ignore) {
+    if (!skein_device_supported(object_get_typename(obj))) {
+        if (!is_part_of_refused(obj)) {
+            complain(opaque, "cannot record with device", obj, "not supported");
+        }
+    } else if (pci && pci->rr_ignore) {
         look_at_ignored(obj, opaque);
-    } else if (!skein_device_supported(object_get_typename(obj)) && !is_part_of_refused(obj)) {
-        complain(opaque, "cannot record with device", obj, "not supported");
     }
     return 0;
 }

@@ -16,6 +16,8 @@ def refused(lab):
             ("kernel", ["-device", "megasas"], "device megasas: not supported"),
             ("kernel", ["-device", "virtio-rng-pci,id=no,rr-ignore=on"],
              "rr-ignore on virtio-rng-pci (no)"),
+            ("kernel", ["-device", "e1000e,id=no,romfile=,rr-ignore=on"],
+             "device e1000e (no): not supported"),
             ("system", nvme, "rr-ignore on nvme (mine): --scope system")):
         result = lab.skein(*lab.record_args("demo", scope=scope, extra=extra))
         result.need_code(2, "record with " + extra[-1]).need_one_line(line)
