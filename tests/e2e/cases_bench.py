@@ -96,4 +96,4 @@ def run(lab):
 
 
 def add_cases(case):
-    case("bench-micro", timeout_s=300)(run)
+    case("bench-micro", timeout_s=600)(run)
