@@ -32,7 +32,7 @@ static bool gate_kernel(SkeinCPU *c)
 
     if (!skein_vm.system_scope && skein_user_mode(c)) {
         skein_kernel_exit(c);
-        skein_token_release(c);
+        skein_token_release_to_user(c);
         return false;
     }
     if (!c->held) {

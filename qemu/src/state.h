@@ -35,19 +35,21 @@ enum skein_walk { SKEIN_WALK_NONE, SKEIN_WALK_WANTED, SKEIN_WALK_READY, SKEIN_WA
 
 typedef struct SkeinCPU {
     CPUState *cpu;
-    uint32_t id;      /* shard */
-    int64_t limit;    /* icount at which cpu->skein_left reaches 0 */
-    bool in_kernel;   /* between ENTRY and the return to user mode; system scope: always */
-    bool held;        /* record: this thread holds the token */
-    bool woke;        /* left HLT, not yet an event */
-    bool paused;      /* executed PAUSE since the last gate */
-    bool polluted;    /* the kernel's TLB was touched outside of kernel execution */
-    bool fpu_pending; /* user mode may have changed the FPU since the kernel last looked */
-    bool watch_hit;   /* the last instruction touched what a debug register watches */
-    bool in_io;       /* inside a port, MMIO or MSR access */
-    bool fill_took;   /* the TLB fill under way took the token itself */
-    bool fill_stores; /* ... is for a store */
+    uint32_t id;       /* shard */
+    int64_t limit;     /* icount at which cpu->skein_left reaches 0 */
+    bool in_kernel;    /* between ENTRY and the return to user mode; system scope: always */
+    bool held;         /* record: this thread holds the token */
+    bool returns_soon; /* record: the last time in user mode was short */
+    bool woke;         /* left HLT, not yet an event */
+    bool paused;       /* executed PAUSE since the last gate */
+    bool polluted;     /* the kernel's TLB was touched outside of kernel execution */
+    bool fpu_pending;  /* user mode may have changed the FPU since the kernel last looked */
+    bool watch_hit;    /* the last instruction touched what a debug register watches */
+    bool in_io;        /* inside a port, MMIO or MSR access */
+    bool fill_took;    /* the TLB fill under way took the token itself */
+    bool fill_stores;  /* ... is for a store */
     uintptr_t fill_ra;
+    int64_t left_ns;                     /* record: when it left for user mode; 0: it is back */
     const struct SkeinPage *fill_shared; /* ... made this page writable without the token */
     enum skein_walk walk;
     bool entry_pending; /* SYSCALL executed; its ENTRY waits for the token */
@@ -197,9 +199,10 @@ static inline void skein_digest_add(SkeinCPU *c, int slot, uint64_t value)
 bool skein_token_acquire(SkeinCPU *c); /* true when it slept; logs the slice's start */
 bool skein_token_try(SkeinCPU *c);
 void skein_token_release(SkeinCPU *c);
-bool skein_token_yield(SkeinCPU *c); /* true when another took it meanwhile */
-bool skein_token_wanted(void);       /* somebody waits */
-bool skein_token_overdue(void);      /* somebody has waited for long */
+void skein_token_release_to_user(SkeinCPU *c); /* it may be back before long */
+bool skein_token_yield(SkeinCPU *c);           /* true when another took it meanwhile */
+bool skein_token_wanted(void);                 /* somebody waits */
+bool skein_token_overdue(void);                /* somebody has waited for long */
 void skein_token_lend(SkeinCPU *c);
 void skein_token_unlend(SkeinCPU *c);
 void skein_token_device_acquire(void);

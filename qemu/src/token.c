@@ -6,18 +6,31 @@
  * has waited for long it is overdue: the owner is kicked out of its translation blocks to yield,
  * and does not take the token back before the others had it. The owner that finds the token free
  * and was the last to hold it continues its slice: no event, no system call.
+ *
+ * Where each vCPU has a processor of its own, an owner that leaves for user mode, and was back at
+ * once the last time, is expected: others leave the free token alone for RETURN_NS, if they have
+ * not waited for STINT_NS. So a busy kernel changes hands some thousand times a second, and not at
+ * every system call, after which it would find its memory in another processor's cache.
  */
 #include "accel/tcg/skein/state.h"
 
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/syscall.h>
 
 #include "qemu/timer.h"
 
 #define FREE 0u
 #define LENT 0x80000000u
-/* Slices of a busy kernel last 5 to 10 µs here: waiting longer than a few of them is for sleep. */
+/*
+ * By `./dev bench record --workloads dd --vcpus 2`. Slices of a busy kernel last 5 to 10 µs when
+ * nobody is expected: who waits for longer than a few of them should sleep, unless he has a
+ * processor that nobody else wants: being woken takes longer than a stint.
+ */
 #define SPIN_NS 40000
+#define SPIN_ALONE_NS 300000
+#define RETURN_NS 10000
+#define STINT_NS 100000
 #define OVERDUE_NS 200000
 #define PARK_NS 500000
 
@@ -28,11 +41,23 @@ static struct {
     uint32_t overdue;
     /* Written by the owner before it gives the word up, read by the next one after it took it. */
     uint32_t last_shard QEMU_ALIGNED(64);
+    int64_t expected_until_ns; /* the last owner; 0: it is not */
     uint64_t last_tick;
+    int64_t spin_ns;
+    bool uncrowded; /* there are as many processors as vCPUs, or more */
 } token = {.last_shard = SKEIN_SHARD_NONE};
+
+static uint32_t processors(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
 
 void skein_token_reset(void)
 {
+    token.uncrowded = skein_vm.cpu_count <= processors();
+    token.spin_ns = token.uncrowded ? SPIN_ALONE_NS : SPIN_NS;
     token.word = FREE;
     token.last_shard = SKEIN_SHARD_NONE;
     token.last_tick = 0;
@@ -80,10 +105,21 @@ static void kick_owner(uint32_t word)
     }
 }
 
-/* Takes a free token, unless this shard had it last and others are due. */
-static bool take(uint32_t shard, bool polite)
+/* A hint: the two that it reads may be of different owners. */
+static bool another_expected(uint32_t shard)
+{
+    int64_t until = qatomic_read(&token.expected_until_ns);
+
+    return until && qatomic_read(&token.last_shard) != shard && get_clock() < until;
+}
+
+/* Takes a free token, unless this shard had it last and others are due, or another is expected. */
+static bool take(uint32_t shard, bool polite, int64_t waited)
 {
     if (polite && qatomic_read(&token.last_shard) == shard) {
+        return false;
+    }
+    if (waited < STINT_NS && another_expected(shard)) {
         return false;
     }
     return qatomic_read(&token.word) == FREE &&
@@ -108,7 +144,7 @@ static void wait_for(uint32_t shard, bool device, bool yielding)
         bool polite = others && !overdue && (yielding || skein_token_overdue());
         uint32_t word;
 
-        if (take(shard, polite) || (device && take_lent())) {
+        if (take(shard, polite, waited) || (device && take_lent())) {
             break;
         }
         if (spins % 32) {
@@ -124,7 +160,7 @@ static void wait_for(uint32_t shard, bool device, bool yielding)
             }
             kick_owner(word);
         }
-        if (waited > SPIN_NS && word != FREE && !(device && (word & LENT))) {
+        if (waited > token.spin_ns && word != FREE && !(device && (word & LENT))) {
             qatomic_inc(&token.parked);
             futex_wait(&token.word, word);
             qatomic_dec(&token.parked);
@@ -147,11 +183,20 @@ static void begin_slice(SkeinCPU *c)
     }
 }
 
+static void note_return(SkeinCPU *c)
+{
+    if (c->left_ns) {
+        c->returns_soon = get_clock() - c->left_ns < RETURN_NS;
+        c->left_ns = 0;
+    }
+}
+
 static bool acquire(SkeinCPU *c, bool yielding)
 {
     bool running = c->cpu->running;
 
-    if (!yielding && !skein_token_overdue() && take(c->id, false)) {
+    note_return(c);
+    if (!yielding && !skein_token_overdue() && take(c->id, false, 0)) {
         begin_slice(c);
         return false;
     }
@@ -174,7 +219,7 @@ bool skein_token_acquire(SkeinCPU *c)
 bool skein_token_try(SkeinCPU *c)
 {
     if (!c->held) {
-        if (skein_token_overdue() || !take(c->id, false)) {
+        if (skein_token_overdue() || !take(c->id, false, 0)) {
             return false;
         }
         begin_slice(c);
@@ -194,6 +239,22 @@ void skein_token_release(SkeinCPU *c)
 {
     g_assert(c->held);
     c->held = false;
+    qatomic_set(&token.expected_until_ns, 0);
+    give_up(c, FREE);
+}
+
+void skein_token_release_to_user(SkeinCPU *c)
+{
+    int64_t until = 0;
+
+    g_assert(c->held);
+    c->held = false;
+    if (token.uncrowded && skein_vm.cpu_count > 1) {
+        c->left_ns = get_clock();
+        /* Sleepers are woken only by a token that they may take. */
+        until = c->returns_soon && !qatomic_read(&token.parked) ? c->left_ns + RETURN_NS : 0;
+    }
+    qatomic_set(&token.expected_until_ns, until);
     give_up(c, FREE);
 }
 
