@@ -18,8 +18,6 @@ from errors import TrialFailed, Unusable
 from trial import Bench, remove
 
 
-ATTEMPTS = 2
-
 
 def complain(text):
     print("skein: bench: " + " ".join(text.split()), file=sys.stderr, flush=True)
@@ -80,16 +78,14 @@ def measure(bench, cell, folder):
     return row
 
 
-def measure_with_patience(bench, cell, folder, progress):
-    """A guest or a client without our recorder that hangs is tried again. What our recorder has to
-    do with never is: a failure that a second attempt hides would be ours. None: it failed."""
-    for _ in range(1 if cell.scheme in plan.RECORDED else ATTEMPTS):
-        try:
-            return measure(bench, cell, folder)
-        except TrialFailed as e:
-            progress.clear()
-            complain("%s: %s" % (cell, e))
-    return None
+def measure_or_complain(bench, cell, folder, progress):
+    """None: it failed. The trial is missing then, and the same command makes it."""
+    try:
+        return measure(bench, cell, folder)
+    except TrialFailed as e:
+        progress.clear()
+        complain("%s: %s" % (cell, e))
+        return None
 
 
 def warm_up(bench, cells, folder, progress):
@@ -119,7 +115,7 @@ def measure_all(options, cells, found, table):
         warm_up(bench, todo, recordings, progress)
         for cell in todo:
             progress.at(cell)
-            row = measure_with_patience(bench, cell, recordings, progress)
+            row = measure_or_complain(bench, cell, recordings, progress)
             if row:
                 table.add(cell, row)
     finally:

@@ -30,6 +30,7 @@ run_bench() {
 # What this call wants beyond package_table.
 extra_packages() {
     case "$*" in
+        test* | soak*) graph_package_table ;;
         'bench rocksdb'* | 'bench redis'* | 'bench nginx'* | 'bench build'* | 'bench micro'*) bench_package_table ;;
     esac
 }

@@ -59,10 +59,17 @@ jq                    the tests and benchmarks read skein's JSON
 TABLE
 }
 
-# Only for ./dev bench with a workload of skein bench.
-bench_package_table() {
+# For skein bench, and for its test.
+graph_package_table() {
     cat <<'TABLE'
 python3-matplotlib    graphs of skein bench
+TABLE
+}
+
+# Only for ./dev bench with a workload of skein bench.
+bench_package_table() {
+    graph_package_table
+    cat <<'TABLE'
 redis-tools           skein bench redis: the client on the host
 wrk                   skein bench nginx: the client on the host
 TABLE
