@@ -12,6 +12,7 @@ import tempfile
 import unittest
 
 SKEIN = os.path.abspath(sys.argv[1])
+SUITE = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../bench/suite"))
 # In two pieces: ./dev test takes a file with such a line for a shell script.
 HARNESS = "#!" + """/bin/bash
 printf '%s\\n' "$SKEIN" "$SKEIN_QEMU" "$@"
@@ -80,17 +81,19 @@ class Bench(unittest.TestCase):
 
     def test_the_harness_lies_beside_it(self):
         """As far as it goes without a guest: it says what it cannot find, and makes nothing."""
-        out = os.path.join(self.tmp, "out")
+        out, skein = os.path.join(self.tmp, "out"), os.path.join(self.tmp, "skein")
+        shutil.copy(SKEIN, skein)
+        os.makedirs(skein + ".runfiles/skein/bench")
+        os.symlink(SUITE, skein + ".runfiles/skein/bench/suite")
         env = {k: v for k, v in os.environ.items() if not k.startswith("SKEIN")}
-        p = subprocess.run([SKEIN, "bench", "micro", "-o", out], capture_output=True, text=True,
+        p = subprocess.run([skein, "bench", "micro", "-o", out], capture_output=True, text=True,
                            timeout=60, env=env)
         self.assertEqual((p.returncode, p.stdout, len(p.stderr.splitlines())), (2, "", 1), p.stderr)
         self.assertRegex(p.stderr, "^skein: bench: (SKEIN_\\w+: not set|the graphs need matplotlib)")
         self.assertFalse(os.path.exists(out))
 
     def test_the_plan_knows_the_same_names(self):
-        sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                        "../../bench/suite"))
+        sys.path.insert(0, SUITE)
         sys.dont_write_bytecode = True
         import plan
         out = self.bench(*plan.WORKLOADS, "--schemes", ",".join(plan.SCHEMES), "-o", "x")[1]
