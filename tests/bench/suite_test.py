@@ -181,6 +181,7 @@ class Goals(unittest.TestCase):
     def test_each_limit(self):
         for goal, limit, cores, workload, bench in (
                 ("RocksDB reads on tmpfs, 1 vCPU", 1.05, 1, "rocksdb", "readrandom-tmpfs"),
+                ("RocksDB reads on tmpfs, 1 vCPU", 1.05, 1, "rocksdb", "readwhilewriting-tmpfs"),
                 ("RocksDB reads on tmpfs, 2 vCPUs", 1.25, 2, "rocksdb", "seekrandom-tmpfs"),
                 ("redis, nginx, 1 vCPU", 1.3, 1, "redis", "get-p1-guest"),
                 ("redis, nginx, 2 vCPUs", 2, 2, "nginx", "4k-host"),
@@ -193,8 +194,7 @@ class Goals(unittest.TestCase):
                 self.assertEqual((missed["met"], missed["missed"]), (False, 1))
 
     def test_what_a_goal_is_not_about(self):
-        for more in ({"workload": "rocksdb", "bench": "readwhilewriting-tmpfs"},
-                     {"workload": "micro", "bench": "getpid", "cores": 2},
+        for more in ({"workload": "micro", "bench": "getpid", "cores": 2},
                      {"workload": "redis", "bench": "get-p1-guest", "cores": 4}):
             self.assertEqual(set(self.judged(*self.pair(9.0, **more))), {"replay by recording"})
 
