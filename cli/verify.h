@@ -36,6 +36,7 @@ struct skein_verify_recording {
     uint32_t epochs;      /* 1: it has no checkpoints, or it could not be read */
     size_t case_count;
     struct skein_verify_case *cases;
+    struct skein_verify_case **order; /* in which they are replayed: the longest first */
     size_t cases_done;
 };
 

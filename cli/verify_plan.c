@@ -40,6 +40,24 @@ static bool read_epochs(struct skein_verify_recording *rec, struct skein_epochs 
     return good;
 }
 
+/* In eighths of the longest: those of about one length stay in their order. */
+static uint64_t length_of(const struct skein_verify_case *c, uint64_t longest) {
+    return longest != 0 ? (c->epoch.events * 8 + longest / 2) / longest : 0;
+}
+
+/* The longest first: what one worker does at the end, while the others have nothing, is short. */
+static void put_in_order(struct skein_verify_recording *rec) {
+    uint64_t longest = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < rec->case_count; i++)
+        if (rec->cases[i].epoch.events > longest)
+            longest = rec->cases[i].epoch.events;
+    for (uint64_t length = 9; length-- > 0;)
+        for (size_t i = 0; i < rec->case_count; i++)
+            if (length_of(&rec->cases[i], longest) == length)
+                rec->order[n++] = &rec->cases[i];
+}
+
 static int plan_one(struct skein_verify_recording *rec, struct skein_error *err) {
     static struct skein_epoch whole = {.first = 1, .last = 1, .console_to = UINT64_MAX};
     const struct skein_epochs one = {.count = 1, .items = &whole, .all = 1};
@@ -47,13 +65,16 @@ static int plan_one(struct skein_verify_recording *rec, struct skein_error *err)
     const struct skein_epochs *epochs = read_epochs(rec, &read) ? &read : &one;
     rec->epochs = epochs->all;
     rec->cases = calloc(epochs->count + 1, sizeof(*rec->cases));
-    if (rec->cases != NULL) {
+    rec->order = calloc(epochs->count + 1, sizeof(struct skein_verify_case *));
+    const bool room = rec->cases != NULL && rec->order != NULL;
+    if (room) {
         add_epochs(rec, epochs);
         if (epochs->bad_checkpoint != 0)
             add_bad_checkpoint(rec, epochs);
+        put_in_order(rec);
     }
     skein_epochs_free(&read);
-    return rec->cases != NULL ? 0 : skein_error_set(err, -ENOMEM, "out of memory");
+    return room ? 0 : skein_error_set(err, -ENOMEM, "out of memory");
 }
 
 int skein_verify_plan(char *const *dirs, struct skein_verify *out, struct skein_error *err) {
@@ -73,8 +94,10 @@ int skein_verify_plan(char *const *dirs, struct skein_verify *out, struct skein_
 }
 
 void skein_verify_free(struct skein_verify *v) {
-    for (size_t i = 0; i < v->recording_count; i++)
+    for (size_t i = 0; i < v->recording_count; i++) {
         free(v->recordings[i].cases);
+        free(v->recordings[i].order);
+    }
     free(v->recordings);
     *v = (struct skein_verify){0};
 }

@@ -32,7 +32,7 @@ struct pool {
     pthread_mutex_t lock; /* of what follows, and of the cases */
     pthread_cond_t news;  /* a case is done, or a worker has ended */
     uint32_t alive;
-    size_t recording, next_case; /* the next one to look at */
+    size_t recording, next_case; /* the next one to look at, by the order */
     uint64_t events_done;        /* of the cases that are done */
     int broken;                  /* the store has failed */
     struct skein_error error;
@@ -48,7 +48,7 @@ static struct skein_verify_case *next_case(struct pool *p, struct skein_verify_r
     for (; p->recording < p->v->recording_count; p->recording++, p->next_case = 0) {
         *rec = &p->v->recordings[p->recording];
         while (p->next_case < (*rec)->case_count) {
-            struct skein_verify_case *c = &(*rec)->cases[p->next_case++];
+            struct skein_verify_case *c = (*rec)->order[p->next_case++];
             if (!c->done)
                 return c;
         }

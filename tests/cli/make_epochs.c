@@ -1,8 +1,10 @@
 /*
- * make_epochs DIR SEED CHECKPOINTS EVENTS: a recording with checkpoints, for fake_epochs.c to
- * replay and check: each event says which tick it is, byte N of the console is a letter by N, and
- * the checkpoints' digest of RAM is that of its bytes. Another seed, another UUID.
+ * make_epochs DIR SEED CHECKPOINTS EVENTS [growing]: a recording with checkpoints, for
+ * fake_epochs.c to replay and check. Epochs are of one length, or each is longer than the one
+ * before it. Each event says which tick it is, byte N of the console is a letter by N, and the
+ * checkpoints' digest of RAM is that of its bytes. Another seed, another UUID.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,8 +74,16 @@ static uint64_t digest_of(const struct machine *m) {
     return sum;
 }
 
+/* (n / all) to the given power, of x. */
+static uint64_t part_of(uint64_t x, uint64_t n, uint64_t all, uint64_t power) {
+    for (; power > 0; power--)
+        x = x * n / all;
+    return x;
+}
+
 static void make_checkpoints(const char *dir, const struct skein_manifest *m,
-                             struct machine *machine, uint64_t count) {
+                             struct machine *machine, uint64_t count, bool growing) {
+    const uint64_t power = growing ? 2 : 1;
     struct skein_checkpoint_packer *packer;
     struct skein_error err = {""};
     char raw[4096];
@@ -82,7 +92,7 @@ static void make_checkpoints(const char *dir, const struct skein_manifest *m,
     for (uint64_t n = 1; n <= count; n++) {
         uint64_t ticks[SHARDS];
         for (uint32_t i = 0; i < SHARDS; i++)
-            ticks[i] = skein_stats_shard(&m->stats, i) * n / (count + 1);
+            ticks[i] = part_of(skein_stats_shard(&m->stats, i), n, count + 1, power);
         machine_run(machine, 40);
         machine_move(machine, ticks);
         machine->cut.console_bytes = CONSOLE_BYTES * n / (count + 1);
@@ -95,7 +105,8 @@ static void make_checkpoints(const char *dir, const struct skein_manifest *m,
 }
 
 int main(int argc, char **argv) {
-    check(argc == 5, "make_epochs DIR SEED CHECKPOINTS EVENTS");
+    check(argc == 5 || (argc == 6 && strcmp(argv[5], "growing") == 0),
+          "make_epochs DIR SEED CHECKPOINTS EVENTS [growing]");
     const char *dir = argv[1];
     const uint64_t seed = strtoull(argv[2], NULL, 10);
     struct skein_manifest m = fixture_manifest(SHARDS);
@@ -114,7 +125,7 @@ int main(int argc, char **argv) {
     m.complete = true;
     m.end = SKEIN_END_SHUTDOWN;
     check(skein_manifest_write(dir, &m, &err) == 0, err.text);
-    make_checkpoints(dir, &m, &machine, strtoull(argv[3], NULL, 10));
+    make_checkpoints(dir, &m, &machine, strtoull(argv[3], NULL, 10), argc == 6);
     machine_free(&machine);
     return 0;
 }

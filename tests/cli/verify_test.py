@@ -31,9 +31,9 @@ class Verify(unittest.TestCase):
                 and any("-%d-" % pid in n for pid in self.pids)]
         self.assertEqual(left, [])
 
-    def make(self, name="rec", seed=1, checkpoints=5, events=EVENTS):
+    def make(self, name="rec", seed=1, checkpoints=5, events=EVENTS, shape=()):
         path = os.path.join(self.tmp, name)
-        subprocess.run([MAKE, path, str(seed), str(checkpoints), str(events)], check=True)
+        subprocess.run([MAKE, path, str(seed), str(checkpoints), str(events), *shape], check=True)
         return path
 
     def start(self, *args, mode=""):
@@ -219,6 +219,14 @@ class Several(Verify):
         self.assertEqual((code, err), (0, ""))
         self.assertEqual([line.split(":")[0] for line in out.splitlines()], recs)
         self.assertEqual(len(self.logged()), 2 + 3 + 1 + 4)
+
+    def test_the_longest_epoch_first(self):
+        equal, growing = self.make(), self.make("growing", shape=["growing"])
+        self.assertEqual(self.verify("-q", equal)[0], 0)
+        self.assertEqual(self.logged(), [1, 2, 3, 4, 5, 6])
+        code, result = self.verify_json(growing)
+        self.assertEqual((code, self.logged()), (0, [6, 5, 4, 3, 2, 1]))
+        self.assertEqual(self.verdicts(result[0]), 6 * ["same"])
 
     def test_the_same_one_twice(self):
         rec = self.make()
