@@ -65,6 +65,13 @@ void skein_tlb_fill(CPUState *cpu, int mmu_idx, vaddr addr, ram_addr_t ram, int 
                     bool *store);
 /* cputlb.c: this TLB was flushed or refilled outside of kernel execution. True: do not flush. */
 bool skein_tlb_flush(CPUState *cpu);
+/* helper.c: the vCPU has other page tables now. Flushes what the guest can expect to be gone. */
+void skein_tlb_switch(CPUState *cpu);
+/* excp_helper.c: a translation that is not global enters a TLB. */
+void skein_tlb_local(CPUState *cpu, int mmu_idx);
+/* cputlb.c: these MMU indexes were flushed. Forgets which translation blocks are at addresses of
+ * user mode; false: the kernel's must be forgotten, too. */
+bool skein_tlb_keeps_code(CPUState *cpu, uint16_t flushed);
 /* cputlb.c: an entry came back from the victim TLB. */
 void skein_tlb_moved(CPUState *cpu, int mmu_idx);
 /* cputlb.c: the clock that TLB resizing goes by. */

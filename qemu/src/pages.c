@@ -133,11 +133,6 @@ static void user_may_write(SkeinCPU *c, ram_addr_t ram, int *prot)
  * Only stores through the kernel's own addresses can make a page clean: what is copied to a user
  * address stays under a user mapping, and needs no watching.
  */
-static bool kernel_address(vaddr addr)
-{
-    return (int64_t)addr < 0;
-}
-
 void skein_tlb_fill(CPUState *cpu, int mmu_idx, vaddr addr, ram_addr_t ram, int *prot, bool *load,
                     bool *store)
 {
@@ -152,7 +147,7 @@ void skein_tlb_fill(CPUState *cpu, int mmu_idx, vaddr addr, ram_addr_t ram, int 
         }
     } else if (1 << mmu_idx & SKEIN_KERNEL_IDXMAP) {
         *load = page_of(ram)->dirty;
-        *store = *load && kernel_address(addr);
+        *store = *load && skein_kernel_address(addr);
     }
 }
 
@@ -164,7 +159,7 @@ static void watch_entry(CPUTLBEntry *te, CPUTLBEntryFull *full)
     }
     te->addr_read |= TLB_FORCE_SLOW;
     full->slow_flags[MMU_DATA_LOAD] |= TLB_SKEIN;
-    if (te->addr_write != -1 && kernel_address(te->addr_read)) {
+    if (te->addr_write != -1 && skein_kernel_address(te->addr_read)) {
         qatomic_set(&te->addr_write, te->addr_write | TLB_FORCE_SLOW);
         full->slow_flags[MMU_DATA_STORE] |= TLB_SKEIN;
     }

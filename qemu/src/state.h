@@ -26,7 +26,14 @@
 #define SKEIN_KERNEL_IDXMAP                                                                        \
     ((1 << MMU_KSMAP64_IDX) | (1 << MMU_KSMAP32_IDX) | (1 << MMU_KNOSMAP64_IDX) |                  \
      (1 << MMU_KNOSMAP32_IDX))
+#define SKEIN_KERNEL_FETCH_IDXMAP (SKEIN_KERNEL_IDXMAP << SKEIN_FETCH_IDX_OFFSET)
 #define SKEIN_USER_IDXMAP ((1 << MMU_USER64_IDX) | (1 << MMU_USER32_IDX))
+/* The upper half of the address space is the kernel's. */
+static inline bool skein_kernel_address(vaddr addr)
+{
+    return (int64_t)addr < 0;
+}
+
 /* No position is further away than this; it keeps the budget's subtraction from overflowing. */
 #define SKEIN_FAR (INT64_MAX / 2)
 
@@ -35,19 +42,20 @@ enum skein_walk { SKEIN_WALK_NONE, SKEIN_WALK_WANTED, SKEIN_WALK_READY, SKEIN_WA
 
 typedef struct SkeinCPU {
     CPUState *cpu;
-    uint32_t id;       /* shard */
-    int64_t limit;     /* icount at which cpu->skein_left reaches 0 */
-    bool in_kernel;    /* between ENTRY and the return to user mode; system scope: always */
-    bool held;         /* record: this thread holds the token */
-    bool returns_soon; /* record: the last time in user mode was short */
-    bool woke;         /* left HLT, not yet an event */
-    bool paused;       /* executed PAUSE since the last gate */
-    bool polluted;     /* the kernel's TLB was touched outside of kernel execution */
-    bool fpu_pending;  /* user mode may have changed the FPU since the kernel last looked */
-    bool watch_hit;    /* the last instruction touched what a debug register watches */
-    bool in_io;        /* inside a port, MMIO or MSR access */
-    bool fill_took;    /* the TLB fill under way took the token itself */
-    bool fill_stores;  /* ... is for a store */
+    uint32_t id;        /* shard */
+    int64_t limit;      /* icount at which cpu->skein_left reaches 0 */
+    bool in_kernel;     /* between ENTRY and the return to user mode; system scope: always */
+    bool held;          /* record: this thread holds the token */
+    bool returns_soon;  /* record: the last time in user mode was short */
+    bool woke;          /* left HLT, not yet an event */
+    bool paused;        /* executed PAUSE since the last gate */
+    uint16_t tlb_local; /* MMU indexes with translations that are of one address space only */
+    bool polluted;      /* the kernel's TLB was touched outside of kernel execution */
+    bool fpu_pending;   /* user mode may have changed the FPU since the kernel last looked */
+    bool watch_hit;     /* the last instruction touched what a debug register watches */
+    bool in_io;         /* inside a port, MMIO or MSR access */
+    bool fill_took;     /* the TLB fill under way took the token itself */
+    bool fill_stores;   /* ... is for a store */
     uintptr_t fill_ra;
     int64_t left_ns;                     /* record: when it left for user mode; 0: it is back */
     const struct SkeinPage *fill_shared; /* ... made this page writable without the token */

@@ -5,8 +5,16 @@
  */
 #include "accel/tcg/skein/state.h"
 
+#include "accel/tcg/tb-jmp-cache.h"
+#include "exec/cputlb.h"
+
 /* As many nanoseconds of stock QEMU's resize window as one instruction stands for. */
 #define NS_PER_INSN 4
+/* How full a TLB may be that outlives a switch of address spaces. Stock QEMU doubles one beyond as
+ * many percent, when it flushes it. One of more entries takes longer to look through for a page
+ * that became user-dirty than its walks do (`skein bench micro --only fault,pipe`, with 3000). */
+#define KEPT_MAX_PERCENT 70
+#define KEPT_MAX_ENTRIES 700
 
 int64_t skein_tlb_clock(CPUState *cpu)
 {
@@ -15,10 +23,58 @@ int64_t skein_tlb_clock(CPUState *cpu)
 
 void skein_tlb_reset(SkeinCPU *c)
 {
-    skein_tlb_reset_mmuidx(c->cpu,
-                           SKEIN_KERNEL_IDXMAP | (skein_vm.system_scope ? SKEIN_USER_IDXMAP : 0),
-                           skein_tlb_clock(c->cpu));
+    uint16_t idxmap = SKEIN_KERNEL_IDXMAP | (skein_vm.system_scope ? SKEIN_USER_IDXMAP : 0);
+
+    skein_tlb_reset_mmuidx(c->cpu, idxmap, skein_tlb_clock(c->cpu));
+    c->tlb_local &= ~idxmap;
     c->polluted = false;
+}
+
+void skein_tlb_local(CPUState *cpu, int mmu_idx)
+{
+    cpu->skein->tlb_local |= 1 << mmu_idx;
+}
+
+static bool is_crowded(CPUState *cpu, int mmu_idx)
+{
+    size_t used = cpu->neg.tlb.d[mmu_idx].n_used_entries;
+    size_t size = cpu->neg.tlb.f[mmu_idx].mask / sizeof(CPUTLBEntry) + 1;
+
+    return used > KEPT_MAX_ENTRIES || used * 100 > size * KEPT_MAX_PERCENT;
+}
+
+/*
+ * The kernel's own translations are global: they are those of every address space, and the guest
+ * says so in its page tables. Stock QEMU flushes them at each switch, and walks for them anew.
+ */
+void skein_tlb_switch(CPUState *cpu)
+{
+    SkeinCPU *c = cpu->skein;
+    uint16_t kept = 1 << MMU_PHYS_IDX;
+
+    for (int idx = 0; idx < NB_MMU_MODES; idx++) {
+        if ((1 << idx & (SKEIN_KERNEL_IDXMAP | SKEIN_KERNEL_FETCH_IDXMAP) & ~c->tlb_local) &&
+            !is_crowded(cpu, idx)) {
+            kept |= 1 << idx;
+        }
+    }
+    c->tlb_local &= kept;
+    tlb_flush_by_mmuidx(cpu, ((1 << NB_MMU_MODES) - 1) & ~kept);
+}
+
+bool skein_tlb_keeps_code(CPUState *cpu, uint16_t flushed)
+{
+    CPUJumpCache *jc = cpu->tb_jmp_cache;
+
+    if (flushed & SKEIN_KERNEL_FETCH_IDXMAP) {
+        return false;
+    }
+    for (int i = 0; i < TB_JMP_CACHE_SIZE; i++) {
+        if (!skein_kernel_address(jc->array[i].pc)) {
+            qatomic_set(&jc->array[i].tb, NULL);
+        }
+    }
+    return true;
 }
 
 bool skein_tlb_flush(CPUState *cpu)

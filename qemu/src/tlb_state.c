@@ -24,6 +24,7 @@ struct tlb_head {
     uint64_t window_max_entries;
     uint64_t used;
     uint64_t victim_index;
+    uint64_t local; /* has translations of one address space only */
 };
 
 struct tlb_entry {
@@ -81,6 +82,7 @@ static void save_one(GByteArray *out, SkeinCPU *c, int idx)
         .window_max_entries = d->window_max_entries,
         .used = d->n_used_entries,
         .victim_index = d->vindex,
+        .local = c->tlb_local >> idx & 1,
     };
     size_t at = out->len;
 
@@ -207,6 +209,7 @@ static bool load_one(SkeinCPU *c, const struct tlb_head *head, const struct tlb_
     d->window_max_entries = head->window_max_entries;
     d->n_used_entries = head->used;
     d->vindex = head->victim_index;
+    c->tlb_local |= (uint16_t)(head->local << head->mmu_idx);
     for (uint32_t i = 0; i < head->entries; i++) {
         if (!load_entry(c, head->mmu_idx, &e[i], head->size)) {
             return false;
@@ -220,7 +223,7 @@ static bool fits(const struct tlb_head *head, size_t bytes)
 {
     return head->mmu_idx < NB_MMU_MODES && is_power_of_2(head->size) &&
            head->size >= 1 << CPU_TLB_DYN_MIN_BITS && head->size <= 1 << CPU_TLB_DYN_MAX_BITS &&
-           head->entries <= head->size + CPU_VTLB_SIZE &&
+           head->entries <= head->size + CPU_VTLB_SIZE && head->local <= 1 &&
            head->entries * sizeof(struct tlb_entry) <= bytes;
 }
 
@@ -231,6 +234,7 @@ bool skein_tlb_load(FILE *f, SkeinCPU *c, size_t bytes)
     bool ok = in && skein_section_get(f, in, bytes);
 
     skein_tlb_reset_mmuidx(c->cpu, (1 << NB_MMU_MODES) - 1, skein_tlb_clock(c->cpu));
+    c->tlb_local = 0;
     qemu_spin_lock(&c->cpu->neg.tlb.c.lock);
     RCU_READ_LOCK_GUARD();
     while (ok && at < bytes) {
