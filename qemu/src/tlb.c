@@ -69,10 +69,8 @@ bool skein_tlb_keeps_code(CPUState *cpu, uint16_t flushed)
     if (flushed & SKEIN_KERNEL_FETCH_IDXMAP) {
         return false;
     }
-    for (int i = 0; i < TB_JMP_CACHE_SIZE; i++) {
-        if (!skein_kernel_address(jc->array[i].pc)) {
-            qatomic_set(&jc->array[i].tb, NULL);
-        }
+    for (int i = 0; i < TB_JMP_HALF_SIZE; i++) {
+        qatomic_set(&jc->array[i].tb, NULL);
     }
     return true;
 }
