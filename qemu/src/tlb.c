@@ -46,6 +46,8 @@ static bool is_crowded(CPUState *cpu, int mmu_idx)
 /*
  * The kernel's own translations are global: they are those of every address space, and the guest
  * says so in its page tables. Stock QEMU flushes them at each switch, and walks for them anew.
+ * A block is found by its address only after a fetch there went through the TLB: whatever empties
+ * the TLBs of the kernel's fetches forgets its blocks, too.
  */
 void skein_tlb_switch(CPUState *cpu)
 {
