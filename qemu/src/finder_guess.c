@@ -255,6 +255,49 @@ static bool guess_no_byte(SkeinCPU *c, const struct skein_suspect *s)
     return true;
 }
 
+static bool is_time(const struct skein_record *r)
+{
+    return r->kind == SKEIN_VALUE && r->arg == skein_value_arg(SKEIN_VALUE_TSC, 8, 0);
+}
+
+/* Time goes on: a bit that puts a time stamp between those around it. */
+static bool guess_time(SkeinCPU *c, uint64_t before, const struct skein_suspect *s, uint64_t after)
+{
+    uint64_t value = word_of(s->record, 1);
+    bool odd = value < before || value > after;
+
+    for (unsigned bit = 0; odd && bit < 64; bit++) {
+        uint64_t other = value ^ 1ull << bit;
+        struct skein_hypothesis h;
+
+        if (other < before || other > after) {
+            continue;
+        }
+        h = skein_guess_word(c, s, 1, other, SKEIN_WAY_TRIED);
+        if (!skein_finder_try(&h)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool guess_times(SkeinCPU *c, const struct skein_suspect *s, size_t count)
+{
+    const struct skein_suspect *before = NULL, *at = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!is_time(s[i].record)) {
+            continue;
+        }
+        if (before && !guess_time(c, word_of(before->record, 1), at, word_of(s[i].record, 1))) {
+            return false;
+        }
+        before = at;
+        at = &s[i];
+    }
+    return true;
+}
+
 static bool for_each(SkeinCPU *c, const struct skein_suspect *s, size_t count,
                      bool (*guess)(SkeinCPU *c, const struct skein_suspect *s))
 {
@@ -327,8 +370,8 @@ void skein_finder_guess(SkeinCPU *c, const struct skein_suspect *s, size_t count
         }
     }
     if (guess_places(c, s, n) && guess_edges(t) && for_each(c, s, n, guess_walk) &&
-        for_each(c, s, n, guess_vector) && skein_solve_try(t) && for_each(c, s, n, guess_odd_bit) &&
-        for_each(c, s, n, guess_all)) {
+        for_each(c, s, n, guess_vector) && guess_times(c, s, n) && skein_solve_try(t) &&
+        for_each(c, s, n, guess_odd_bit) && for_each(c, s, n, guess_all)) {
         for_each(c, s, n, guess_bytes);
     }
 }
