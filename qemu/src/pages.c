@@ -129,10 +129,6 @@ static void user_may_write(SkeinCPU *c, ram_addr_t ram, int *prot)
     }
 }
 
-/*
- * Only stores through the kernel's own addresses can make a page clean: what is copied to a user
- * address stays under a user mapping, and needs no watching.
- */
 void skein_tlb_fill(CPUState *cpu, int mmu_idx, vaddr addr, ram_addr_t ram, int *prot, bool *load,
                     bool *store)
 {
@@ -147,6 +143,7 @@ void skein_tlb_fill(CPUState *cpu, int mmu_idx, vaddr addr, ram_addr_t ram, int 
         }
     } else if (1 << mmu_idx & SKEIN_KERNEL_IDXMAP) {
         *load = page_of(ram)->dirty;
+        /* What is copied to a user address stays under a user mapping: it makes no page clean. */
         *store = *load && skein_kernel_address(addr);
     }
 }
