@@ -36,7 +36,7 @@ def check_seed(lab, seed, name="rec"):
     """Whether bisect names the instruction; and what both say."""
     place = lab.mutate("seed", seed, "bad")
     right = truth(lab, name, place)
-    result = lab.skein("bisect", "--json", "--seconds", "60", lab.dir("bad"))
+    result = lab.skein("bisect", "--json", lab.dir("bad"))
     need(result.out, "bisect: %s" % result.err[:300])
     answer = json.loads(result.out)
     said = tuple(answer.get(key) for key in ("vcpu", "icount", "pc"))
@@ -98,7 +98,7 @@ def replay_log(lab):
 
 
 def add_cases(case):
-    case("bisect", timeout_s=400)(bisect)
+    case("bisect", timeout_s=1200)(bisect)
     case("bisect-50", "soak", 7200)(bisect_50)
     case("bisect-same-and-reference", "soak")(bisect_reference)
     case("replay-log")(replay_log)
