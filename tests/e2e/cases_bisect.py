@@ -1,5 +1,6 @@
 """skein bisect against seeded corruptions, of which the wrong instruction is known; replay --log."""
 
+import itertools
 import json
 
 from lab import need
@@ -8,6 +9,7 @@ READY = "console:SKEIN-READY"
 
 SEEDS = 50
 QUICK_SEEDS = (3, 7, 18)
+MOVED_SEEDS = 20
 
 
 def log(lab, name, vcpu, start, end):
@@ -48,8 +50,7 @@ def record(lab):
     lab.record("signals", start=READY, arg="1").need_code(0, "record")
 
 
-def bisect_seeds(lab, seeds):
-    record(lab)
+def check_seeds(lab, seeds):
     wrong = []
     for seed in seeds:
         exact, place, right, said, answer = check_seed(lab, seed)
@@ -60,11 +61,27 @@ def bisect_seeds(lab, seeds):
 
 
 def bisect(lab):
-    bisect_seeds(lab, QUICK_SEEDS)
+    record(lab)
+    check_seeds(lab, QUICK_SEEDS)
 
 
 def bisect_50(lab):
-    bisect_seeds(lab, range(1, SEEDS + 1))
+    record(lab)
+    check_seeds(lab, range(1, SEEDS + 1))
+
+
+def bisect_moved(lab):
+    """Hand-offs in a wrong place: many of them change nothing but their own digest."""
+    record(lab)
+    seeds = []
+    for seed in itertools.count(SEEDS + 1):
+        place = lab.mutate("seed", seed, "bad")
+        lab.remove("bad")
+        if place["kind"] == "token" and place["moved_to"]:
+            seeds.append(seed)
+        if len(seeds) == MOVED_SEEDS:
+            break
+    check_seeds(lab, seeds)
 
 
 def bisect_reference(lab):
@@ -100,5 +117,6 @@ def replay_log(lab):
 def add_cases(case):
     case("bisect", timeout_s=1200)(bisect)
     case("bisect-50", "soak", 7200)(bisect_50)
+    case("bisect-moved", "soak", 3600)(bisect_moved)
     case("bisect-same-and-reference", "soak")(bisect_reference)
     case("replay-log")(replay_log)
