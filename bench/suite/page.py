@@ -71,8 +71,9 @@ def verdict_lines(summary):
 HOW = """\
 **How to read it.** A value is operations by seconds of the host's clock, between two words on the
 guest's console around a fixed number of operations (with wrk, a fixed time). Each trial boots a
-guest, which warms up first; trials of all schemes are interleaved, and the first boot of each scheme
-is thrown away. *median*: of the trials; *spread*: from the worst trial to the best, as a part of it.
+guest, which warms up first, and again when the recording has begun; trials of all schemes are
+interleaved, and the first boot of each scheme is thrown away. *median*: of the trials; *spread*:
+from the worst trial to the best, as a part of it.
 *slow-down*: native's median by this one, at the same number of vCPUs. *log raw*: what vCPUs and
 devices wrote, *on disk*: compressed, both by seconds of recording. *back-pressure*: how long, and how
 often, they waited for room in the log. *replay / recording*: time of the replay, without unpacking, by

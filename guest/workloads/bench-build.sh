@@ -22,7 +22,11 @@ compile() {
     ./project || fail "the program is wrong"
 }
 
-make_project $((ops / 10 + 1)) && compile
+warm_up() {
+    make_project $((ops / 10 + 1)) && compile
+}
+
+warm_up_twice
 make_project "$ops" || fail "the sources"
 begin
 compile

@@ -33,10 +33,14 @@ client() {
     fi
 }
 
+warm_up() {
+    client 1
+}
+
 case $bench in
     *-host) measure_from_host ;;
     *)
-        client 1
+        warm_up_twice
         begin
         client "$ops"
         end "$requests"

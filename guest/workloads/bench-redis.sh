@@ -11,6 +11,10 @@ client() {
         fail "redis-benchmark"
 }
 
+warm_up() {
+    client "$command" "$pipeline" -n $((ops / 10 + 1))
+}
+
 client set 16 -n 20000 # something to get
 case $bench in
     *-host) measure_from_host ;;
@@ -18,7 +22,7 @@ case $bench in
         command=${bench%%-*}
         pipeline=${bench#*-p}
         pipeline=${pipeline%-guest}
-        client "$command" "$pipeline" -n $((ops / 10 + 1))
+        warm_up_twice
         begin
         client "$command" "$pipeline" -n "$ops"
         end "$ops"

@@ -22,6 +22,7 @@ if [ "$bench" = prepare ]; then
     cpus=1
     run_db --benchmarks=fillseq,compact
     umount /tmp/disk || fail "umount"
+    record
     begin
     end "$KEYS"
     exit
@@ -38,12 +39,17 @@ fi
 if [ "$benchmark" = readseq ]; then
     measured="--benchmarks=readseq[X$ops]"
     total=$((ops * KEYS * cpus))
-    run_db --use_existing_db=1 --benchmarks=readseq
+    warm_up() {
+        run_db --use_existing_db=1 --benchmarks=readseq
+    }
 else
     measured="--benchmarks=$benchmark --reads=$ops"
     total=$((ops * cpus))
-    run_db --use_existing_db=1 --benchmarks=readrandom --reads=$((ops / 10 + 1))
+    warm_up() {
+        run_db --use_existing_db=1 --benchmarks=readrandom --reads=$((ops / 10 + 1))
+    }
 fi
+warm_up_twice
 begin
 # shellcheck disable=SC2086 # words
 run_db --use_existing_db=1 $measured

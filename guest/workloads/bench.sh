@@ -1,7 +1,8 @@
-# One measured piece of work of `skein bench`: a warm-up, then a fixed number of operations between
-# two words on the console, by which the host takes the time: the guest's own clock is not the host's
-# under every recorder. The recording, if there is one, begins and ends there too, so that it holds
-# nothing but what is measured.
+# One measured piece of work of `skein bench`: a fixed number of operations between two words on the
+# console, by which the host takes the time: the guest's own clock is not the host's under every
+# recorder. Before the first word there are two warm-ups. With the second one the recording begins, if
+# there is one: what an emulator that records must translate anew then, once, is no part of what an
+# operation costs.
 # Arguments: GROUP BENCH OPS; bench-GROUP.sh says what OPS counts. All groups but micro need the disk
 # of programs (skein.root: guest/apps.sh).
 group=${1:?bench GROUP BENCH OPS}
@@ -19,10 +20,20 @@ fail() {
 }
 
 # Without a recorder nothing is at that port.
-begin() {
+record() {
     sync
     "$here/workload" guestport 1
+}
+
+begin() {
     echo "SKEIN-BENCH begin $group $bench"
+}
+
+# The group's warm_up, with and without a recorder.
+warm_up_twice() {
+    warm_up
+    record
+    warm_up
 }
 
 # end OPS: of all CPUs together.
@@ -56,7 +67,8 @@ measure_from_host() {
     listens 81
     echo "SKEIN-BENCH serving $group $bench"
     {
-        read -r _ && begin && read -r done_ops && end "$done_ops"
+        read -r _ && record && echo "SKEIN-BENCH recording $group $bench" &&
+            read -r _ && begin && read -r done_ops && end "$done_ops"
     } <&3 || fail "the host said nothing"
 }
 
