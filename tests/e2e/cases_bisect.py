@@ -70,18 +70,17 @@ def bisect_50(lab):
     check_seeds(lab, range(1, SEEDS + 1))
 
 
+def moves_token(lab, seed):
+    place = lab.mutate("seed", seed, "bad")
+    lab.remove("bad")
+    return place["kind"] == "token" and place["moved_to"] != 0
+
+
 def bisect_moved(lab):
     """Hand-offs in a wrong place: many of them change nothing but their own digest."""
     record(lab)
-    seeds = []
-    for seed in itertools.count(SEEDS + 1):
-        place = lab.mutate("seed", seed, "bad")
-        lab.remove("bad")
-        if place["kind"] == "token" and place["moved_to"]:
-            seeds.append(seed)
-        if len(seeds) == MOVED_SEEDS:
-            break
-    check_seeds(lab, seeds)
+    moved = (seed for seed in itertools.count(SEEDS + 1) if moves_token(lab, seed))
+    check_seeds(lab, itertools.islice(moved, MOVED_SEEDS))
 
 
 def bisect_reference(lab):
