@@ -6,7 +6,7 @@ import re
 import signal
 import time
 
-from lab import last_lines, need, verdict_line
+from lab import last_lines, need, no_failure_in, verdict_line
 
 READY = "console:SKEIN-READY"
 
@@ -74,9 +74,9 @@ def flip(path):
         f.write(bytes([byte ^ 1]))
 
 
-def start_with_epochs(lab, seconds, count, **kw):
+def start_with_epochs(lab, seconds, count, workload="forever", **kw):
     """Returns when there are that many checkpoints."""
-    p = lab.start(*lab.record_args("forever", start=READY, options=["--epoch", seconds], **kw))
+    p = lab.start(*lab.record_args(workload, start=READY, options=["--epoch", seconds], **kw))
     lab.wait_for(p, "SKEIN-READY")
     folder = lab.dir() + "/checkpoints"
     while not os.path.isdir(folder) or \
@@ -100,8 +100,12 @@ def nothing_happens(lab):
 
 def any_registers(lab):
     """Whatever user mode has in its registers, a checkpoint can be loaded."""
-    lab.record("fpu", start=READY, options=["--epoch", "0.1"])
-    need(len(whole(checkpoints(lab))) > 8, "too few checkpoints")
+    p, _ = start_with_epochs(lab, "0.1", 9, workload="fpu", arg="1000000000")
+    p.send_signal(signal.SIGINT)
+    said = lab.finish(p).need_code(0, "record").out
+    no_failure_in(said)
+    need("SKEIN-DONE" not in said, "the guest ended before it was stopped")
+    whole(checkpoints(lab))
     lab.verify()
 
 

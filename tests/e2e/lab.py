@@ -23,6 +23,12 @@ def need(condition, why):
         raise Failed(why)
 
 
+def no_failure_in(console):
+    """What a workload says when a check of its own fails."""
+    bad = [line for line in console.splitlines() if line.startswith("fail ")]
+    need(not bad, "in the guest: %s" % bad[:1])
+
+
 def last_lines(text, count=2):
     return " / ".join(line.strip() for line in text.strip().splitlines()[-count:])
 
@@ -119,8 +125,7 @@ class Lab:
     def record(self, workload, code=0, done=True, **kw):
         """Records a guest; with done, its workload must have ended well."""
         result = self.skein(*self.record_args(workload, **kw))
-        bad = [line for line in result.out.splitlines() if line.startswith("fail ")]
-        need(not bad, "in the guest: %s" % bad[:1])
+        no_failure_in(result.out)
         if done:
             match = re.search(r"SKEIN-DONE rc=(\d+)", result.out)
             need(match, "the guest did not finish: %s / %s"
