@@ -57,6 +57,7 @@ int workload_madvise(int argc, char **argv);
 int workload_micro(int argc, char **argv);
 int workload_mmapshare(int argc, char **argv);
 int workload_ptrace(int argc, char **argv);
+int workload_remap(int argc, char **argv);
 int workload_segments(int argc, char **argv);
 int workload_signals(int argc, char **argv);
 int workload_user(int argc, char **argv);

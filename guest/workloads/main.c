@@ -26,6 +26,7 @@ static const struct {
     {"micro", workload_micro},
     {"mmapshare", workload_mmapshare},
     {"ptrace", workload_ptrace},
+    {"remap", workload_remap},
     {"segments", workload_segments},
     {"signals", workload_signals},
     {"true", workload_true},

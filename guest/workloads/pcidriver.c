@@ -51,18 +51,28 @@ static int open_file_of(const char *device, const char *file) {
     return fd;
 }
 
+static void set_command(const char *device, uint16_t bits, bool on) {
+    uint16_t command = 0;
+    int fd = open_file_of(device, "config");
+    CHECK(pread(fd, &command, sizeof(command), COMMAND) == sizeof(command), "configuration space");
+    command = (uint16_t)(on ? command | bits : command & ~bits);
+    CHECK(pwrite(fd, &command, sizeof(command), COMMAND) == sizeof(command), "the command register");
+    close(fd);
+}
+
+void pci_memory(uint32_t device_class, bool on) {
+    char name[256];
+    find_device(device_class, name, sizeof(name));
+    set_command(name, COMMAND_MEMORY, on);
+}
+
 volatile void *pci_map(uint32_t device_class, int bar) {
     char name[256];
     char resource[32];
-    uint16_t command = 0;
     find_device(device_class, name, sizeof(name));
-    int fd = open_file_of(name, "config");
-    CHECK(pread(fd, &command, sizeof(command), COMMAND) == sizeof(command), "configuration space");
-    command |= COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_INTX;
-    CHECK(pwrite(fd, &command, sizeof(command), COMMAND) == sizeof(command), "bus mastering");
-    close(fd);
+    set_command(name, COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_INTX, true);
     snprintf(resource, sizeof(resource), "resource%d", bar);
-    fd = open_file_of(name, resource);
+    int fd = open_file_of(name, resource);
     struct stat st;
     CHECK(fstat(fd, &st) == 0 && st.st_size > 0, "the size of the BAR");
     void *mapped = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

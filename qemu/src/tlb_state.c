@@ -133,6 +133,7 @@ static void place(SkeinCPU *c, vaddr page, CPUTLBEntry *te, CPUTLBEntryFull *ful
     iotlb = ram ? memory_region_get_ram_addr(section->mr) + xlat
                 : memory_region_section_get_iotlb(c->cpu, section) + xlat;
     full->xlat_section = iotlb - page;
+    full->section = section;
 }
 
 /* Watched pages are those of now. */

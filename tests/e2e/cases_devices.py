@@ -102,6 +102,13 @@ def old_timer(lab):
     need(lab.summary()["events_by_kind"]["interrupt"] > 20, "hardly any interrupt")
 
 
+def map_changes(lab):
+    """BARs come and go in the memory map while other vCPUs read registers of devices."""
+    result = lab.skein(*lab.record_args("remap", smp=4, start=READY, extra=[
+        "-device", "e1000,romfile="]))
+    check(lab, result, ["remap: 1000 changes of the memory map"])
+
+
 def add_cases(case):
     for smp in (1, 2, 4):
         for name in DISKS:
@@ -114,4 +121,5 @@ def add_cases(case):
                 lambda lab, name=name, smp=smp: net(lab, name, smp))
         case("device-small-%dcpu" % smp, timeout_s=600)(lambda lab, smp=smp: small(lab, smp))
     case("device-pit-1cpu", timeout_s=300)(old_timer)
+    case("device-map-changes", timeout_s=300)(map_changes)
     case("workload-disk")(cloud_disk)
