@@ -56,7 +56,8 @@ static void set_command(const char *device, uint16_t bits, bool on) {
     int fd = open_file_of(device, "config");
     CHECK(pread(fd, &command, sizeof(command), COMMAND) == sizeof(command), "configuration space");
     command = (uint16_t)(on ? command | bits : command & ~bits);
-    CHECK(pwrite(fd, &command, sizeof(command), COMMAND) == sizeof(command), "the command register");
+    CHECK(pwrite(fd, &command, sizeof(command), COMMAND) == sizeof(command),
+          "the command register");
     close(fd);
 }
 

@@ -11,8 +11,8 @@ enum { PAGE_BYTES = 4096 };
  * interrupts off: that BAR of it. Nobody may have bound it. */
 volatile void *pci_map(uint32_t device_class, int bar);
 
-/* Switches the memory of the first device of that class on or off: its BARs are in the memory map, or
- * they are not. Nobody may have bound it. */
+/* Switches the memory of the first device of that class on or off: its BARs are in the memory map,
+ * or they are not. Nobody may have bound it. */
 void pci_memory(uint32_t device_class, bool on);
 
 /* A page of memory that stays where it is, full of zeros and never written from here; *at: where it

@@ -1,7 +1,7 @@
 /*
- * The memory map changes while all CPUs use it: one process switches the memory of a network card on
- * and off, for which nobody has a driver, and the others read a clock that is a device's register.
- * The argument is how often.
+ * The memory map changes while all CPUs use it: one process switches the memory of a network card
+ * on and off, for which nobody has a driver, and the others read a clock that is a device's
+ * register. The argument is how often.
  */
 #include <fcntl.h>
 #include <stdbool.h>

@@ -74,6 +74,12 @@ void skein_tlb_local(CPUState *cpu, int mmu_idx);
 bool skein_tlb_keeps_code(CPUState *cpu, uint16_t flushed);
 /* cputlb.c: an entry came back from the victim TLB. */
 void skein_tlb_moved(CPUState *cpu, int mmu_idx);
+/* cputlb.c: where code is about to be looked up or translated is on this page. */
+void skein_code_page(CPUState *cpu, const CPUTLBEntryFull *full);
+/* cpu-exec.c, translate-all.c: after that; flags of its translation blocks (CF_SKEIN_LARGE). */
+uint32_t skein_code_cflags(CPUState *cpu);
+/* translator.c: as far as blocks with CF_SKEIN_LARGE jump directly, in bytes and aligned. */
+#define SKEIN_LARGE_SIZE (UINT64_C(1) << 21)
 /* cputlb.c: the clock that TLB resizing goes by. */
 int64_t skein_tlb_clock(CPUState *cpu);
 /* cputlb.c, ours: back to the state of a vCPU just made. */

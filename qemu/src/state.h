@@ -51,6 +51,7 @@ typedef struct SkeinCPU {
     bool paused;        /* executed PAUSE since the last gate */
     uint16_t tlb_local; /* MMU indexes with translations that are of one address space only */
     bool polluted;      /* the kernel's TLB was touched outside of kernel execution */
+    bool code_large;    /* the code last looked up is in a large page */
     bool fpu_pending;   /* user mode may have changed the FPU since the kernel last looked */
     bool watch_hit;     /* the last instruction touched what a debug register watches */
     bool in_io;         /* inside a port, MMIO or MSR access */

@@ -71,7 +71,7 @@ bool skein_tlb_keeps_code(CPUState *cpu, uint16_t flushed)
     if (flushed & SKEIN_KERNEL_FETCH_IDXMAP) {
         return false;
     }
-    for (int i = 0; i < TB_JMP_HALF_SIZE; i++) {
+    for (int i = 0; i < TB_JMP_USER_SIZE; i++) {
         qatomic_set(&jc->array[i].tb, NULL);
     }
     return true;
@@ -98,4 +98,29 @@ void skein_tlb_moved(CPUState *cpu, int mmu_idx)
     if (!c->in_kernel && (1 << mmu_idx & SKEIN_KERNEL_IDXMAP)) {
         c->polluted = true;
     }
+}
+
+/*
+ * Stock QEMU jumps from block to block directly within 4 KB only: elsewhere another translation may
+ * have come to be used, and blocks are looked up. A large page is one translation, in the guest's
+ * tables and in its TLB: what runs in it was looked up there since that changed, and all of the
+ * page is where its block is. So a kernel's text, which is in large pages, needs no look-up for a
+ * direct jump either. This is for such blocks only: the same memory may be mapped in small pages.
+ *
+ * Not where address and RAM may part within a page: in the first 2 MB (legacy holes, A20), and
+ * under a nested page table, whose pages may be smaller.
+ */
+void skein_code_page(CPUState *cpu, const CPUTLBEntryFull *full)
+{
+    CPUX86State *env = cpu_env(cpu);
+
+    cpu->skein->code_large = cpu->skein->in_kernel && full->phys_addr >= SKEIN_LARGE_SIZE &&
+                             UINT64_C(1) << full->lg_page_size >= SKEIN_LARGE_SIZE &&
+                             !(env->hflags & HF_GUEST_MASK) && env->a20_mask == -1;
+}
+
+/* A breakpoint must be met by looking up, and a block that has direct jumps goes past it. */
+uint32_t skein_code_cflags(CPUState *cpu)
+{
+    return cpu->skein->code_large && QTAILQ_EMPTY(&cpu->breakpoints) ? CF_SKEIN_LARGE : 0;
 }
