@@ -228,7 +228,7 @@ bool skein_budget_spent(CPUState *cpu, TranslationBlock *tb)
     }
     /* The next block ends exactly at the position; at 0 the gate is there already. */
     if (left > 0) {
-        cpu->cflags_next_tb = (tb->cflags & ~CF_COUNT_MASK) | left;
+        cpu->cflags_next_tb = (tb->cflags & ~(CF_COUNT_MASK | CF_SKEIN_LARGE)) | left;
     }
     return true;
 }

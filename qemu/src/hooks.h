@@ -78,6 +78,8 @@ void skein_tlb_moved(CPUState *cpu, int mmu_idx);
 void skein_code_page(CPUState *cpu, const CPUTLBEntryFull *full);
 /* cpu-exec.c, translate-all.c: after that; flags of its translation blocks (CF_SKEIN_LARGE). */
 uint32_t skein_code_cflags(CPUState *cpu);
+/* cpu-exec.c: may the one jump to the other directly, as far as large pages are concerned? */
+bool skein_in_one_page(const TranslationBlock *from, const TranslationBlock *to);
 /* translator.c: as far as blocks with CF_SKEIN_LARGE jump directly, in bytes and aligned. */
 #define SKEIN_LARGE_SIZE (UINT64_C(1) << 21)
 /* cputlb.c: the clock that TLB resizing goes by. */

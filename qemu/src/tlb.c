@@ -7,6 +7,7 @@
 
 #include "accel/tcg/tb-jmp-cache.h"
 #include "exec/cputlb.h"
+#include "exec/exec-all.h"
 
 /* As many nanoseconds of stock QEMU's resize window as one instruction stands for. */
 #define NS_PER_INSN 4
@@ -117,6 +118,17 @@ void skein_code_page(CPUState *cpu, const CPUTLBEntryFull *full)
     cpu->skein->code_large = cpu->skein->in_kernel && full->phys_addr >= SKEIN_LARGE_SIZE &&
                              UINT64_C(1) << full->lg_page_size >= SKEIN_LARGE_SIZE &&
                              !(env->hflags & HF_GUEST_MASK) && env->a20_mask == -1;
+}
+
+/* The walk that found the other one may have met tables that have changed: is it in this page? */
+bool skein_in_one_page(const TranslationBlock *from, const TranslationBlock *to)
+{
+    uint32_t large = tb_cflags(from) & CF_SKEIN_LARGE;
+
+    if (large != (tb_cflags(to) & CF_SKEIN_LARGE)) {
+        return false;
+    }
+    return !large || ((tb_page_addr0(from) ^ tb_page_addr0(to)) & -SKEIN_LARGE_SIZE) == 0;
 }
 
 /* A breakpoint must be met by looking up, and a block that has direct jumps goes past it. */
