@@ -219,6 +219,27 @@ say("bad", run("monitor skein goto sideways"))
     same(said, "a", "b")
 
 
+def late_breakpoint(lab):
+    """Set when the replay has been by once: no jump made then goes past it."""
+    said, _ = session(lab, """
+def stops():
+    run("break scheduler_tick")
+    found = []
+    for i in range(20):
+        run("continue")
+        found.append((run("info symbol $rip"), here()))
+    run("delete")
+    return found
+say("first", stops())
+show("end", "continue")
+show("begin", "reverse-continue")
+say("again", stops())
+""")
+    has(said, "first", "scheduler_tick in section")
+    has(said, "end", "No more reverse-execution history")
+    same(said, "first", "again")
+
+
 def interrupt(lab):
     """Ctrl-C somewhere; from there to the end, and back to the same place."""
     said, _ = session(lab, """
@@ -298,6 +319,6 @@ say("where", run("monitor skein where"))
 
 
 def add_cases(case):
-    for run in (breakpoints, steps, watch, ends, last_write, reverse_step, goto, interrupt,
-                diverged, vmlinux, refused):
+    for run in (breakpoints, steps, watch, ends, last_write, reverse_step, goto,
+                late_breakpoint, interrupt, diverged, vmlinux, refused):
         case("gdb-" + run.__name__.replace("_", "-"))(run)
