@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 
 from lab import Failed, Skipped, last_lines, need
 
@@ -51,14 +50,8 @@ def find_sign(name, text):
 
 def gdb_script_of(lab, p):
     """What skein replay --gdb says that gdb is to read."""
-    while True:
-        p.files[1].seek(0)
-        match = re.search(r"gdb -x (\S+)\n", p.files[1].read())
-        if match:
-            return match.group(1)
-        need(p.poll() is None, "skein replay --gdb has ended")
-        lab.left_s()
-        time.sleep(0.1)
+    line = re.compile(r"gdb -x (\S+)\n")
+    return lab.wait_until(p, lambda: line.search(lab.errors(p)), "what gdb is to read")[1]
 
 
 def backwards_to_the_culprit(lab, name):

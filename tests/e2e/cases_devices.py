@@ -32,7 +32,8 @@ def check(lab, result, oks):
     need("SKEIN-DONE rc=0" in result.out, "the workload failed: %s" % last_lines(result.out, 4))
     result.need_code(0, "record")
     for text in oks:
-        need("\nok " + text in result.out, "the guest did not say: ok " + text)
+        need("\nok " + text in result.out, "the guest did not say: ok %s: %s"
+             % (text, last_lines(result.out, 12)))
     verdict = lab.verify()
     need(verdict["events_done"] == verdict["events_total"],
          "%d of %d events were replayed" % (verdict["events_done"], verdict["events_total"]))

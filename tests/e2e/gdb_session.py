@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 
 from lab import need, last_lines
 
@@ -55,14 +54,8 @@ class Shared:
 
 
 def wait_for_line(lab, p):
-    while True:
-        p.files[1].seek(0)
-        match = re.search(r"waits for gdb: (gdb -x \S+)\n", p.files[1].read())
-        if match:
-            return match.group(1).split()
-        need(p.poll() is None, "skein ended before gdb came")
-        lab.left_s()
-        time.sleep(0.05)
+    line = re.compile(r"waits for gdb: (gdb -x \S+)\n")
+    return lab.wait_until(p, lambda: line.search(lab.errors(p)), "that it waits for gdb")[1].split()
 
 
 def session(lab, script, code=0, recording=None, end="kill", options=()):

@@ -62,6 +62,11 @@ class Result:
         return self
 
 
+def text_of(path):
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return f.read()
+
+
 class Lab:
     """Everything a case needs; one per case."""
 
@@ -80,18 +85,23 @@ class Lab:
         return left
 
     def start(self, *args, **variables):
-        out = open(os.path.join(self.tmp, "out.%d" % len(self.processes)), "w+", errors="replace")
-        err = open(os.path.join(self.tmp, "err.%d" % len(self.processes)), "w+", errors="replace")
+        paths = [os.path.join(self.tmp, "%s.%d" % (name, len(self.processes)))
+                 for name in ("out", "err")]
         env = dict(os.environ, SKEIN_QEMU=self.paths.qemu, **variables)
-        p = subprocess.Popen([self.paths.skein, *args], env=env, stdin=subprocess.DEVNULL,
-                             stdout=out, stderr=err)
-        p.files = (out, err)
+        with open(paths[0], "wb") as out, open(paths[1], "wb") as err:
+            p = subprocess.Popen([self.paths.skein, *args], env=env, stdin=subprocess.DEVNULL,
+                                 stdout=out, stderr=err)
+        p.paths = paths
         self.processes.append(p)
         return p
 
+    # The process shares its file's position with whoever holds the file it was given, and a seek
+    # there would move where it writes: reading has a file of its own.
     def output(self, p):
-        p.files[0].seek(0)
-        return p.files[0].read()
+        return text_of(p.paths[0])
+
+    def errors(self, p):
+        return text_of(p.paths[1])
 
     def finish(self, p):
         try:
@@ -101,12 +111,7 @@ class Lab:
             p.wait()
             raise Failed("timed out: skein %s: %s"
                          % (p.args[1], last_lines(self.output(p)))) from late
-        texts = []
-        for f in p.files:
-            f.seek(0)
-            texts.append(f.read())
-            f.close()
-        return Result(p.returncode, *texts)
+        return Result(p.returncode, self.output(p), self.errors(p))
 
     def skein(self, *args):
         return self.finish(self.start(*args))
@@ -164,12 +169,20 @@ class Lab:
     def remove(self, name):
         shutil.rmtree(self.dir(name))
 
-    def wait_for(self, p, text):
-        """Until the guest's console shows the text."""
-        while text not in self.output(p):
-            need(p.poll() is None, "the guest ended before it said %s" % text)
+    def wait_until(self, p, found, what):
+        """What found() gives, when it is true; the process may end when it has said what it is."""
+        while True:
+            ended = p.poll() is not None
+            if answer := found():
+                return answer
+            need(not ended, "skein ended before it said %s: %s / %s"
+                 % (what, last_lines(self.output(p)), last_lines(self.errors(p))))
             self.left_s()
             time.sleep(0.1)
+
+    def wait_for(self, p, text):
+        """Until the guest's console shows the text."""
+        self.wait_until(p, lambda: text in self.output(p), text)
 
     def qemu_of(self, p):
         found = children(p.pid)
