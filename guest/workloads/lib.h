@@ -60,6 +60,7 @@ int workload_ptrace(int argc, char **argv);
 int workload_remap(int argc, char **argv);
 int workload_segments(int argc, char **argv);
 int workload_signals(int argc, char **argv);
+int workload_strings(int argc, char **argv);
 int workload_user(int argc, char **argv);
 int workload_userfaultfd(int argc, char **argv);
 int workload_usernet(int argc, char **argv);

@@ -29,6 +29,7 @@ static const struct {
     {"remap", workload_remap},
     {"segments", workload_segments},
     {"signals", workload_signals},
+    {"strings", workload_strings},
     {"true", workload_true},
     {"user", workload_user},
     {"userfaultfd", workload_userfaultfd},

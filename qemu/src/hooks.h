@@ -82,6 +82,8 @@ uint32_t skein_code_cflags(CPUState *cpu);
 bool skein_in_one_page(const TranslationBlock *from, const TranslationBlock *to);
 /* translator.c: as far as blocks with CF_SKEIN_LARGE jump directly, in bytes and aligned. */
 #define SKEIN_LARGE_SIZE (UINT64_C(1) << 21)
+/* translate.c: with fewer elements left than that, a string instruction is not worth a call. */
+#define SKEIN_ROUNDS_MIN 8
 /* cputlb.c: the clock that TLB resizing goes by. */
 int64_t skein_tlb_clock(CPUState *cpu);
 /* cputlb.c, ours: back to the state of a vCPU just made. */

@@ -76,7 +76,10 @@ void skein_page_mark_dirty(ram_addr_t ram)
     qatomic_set(&page->sole, false);
     qatomic_set(&page->dirty, true);
     page->covered = NOT_COVERING;
-    skein_vm.pages_generation++;
+    if (page->unseen) {
+        page->unseen = false;
+        skein_vm.pages_generation++;
+    }
     skein_changes_note(ram & TARGET_PAGE_MASK, TARGET_PAGE_SIZE);
 }
 
@@ -143,6 +146,7 @@ void skein_tlb_fill(CPUState *cpu, int mmu_idx, vaddr addr, ram_addr_t ram, int 
         }
     } else if (1 << mmu_idx & SKEIN_KERNEL_IDXMAP) {
         *load = page_of(ram)->dirty;
+        page_of(ram)->unseen |= !*load;
         /* What is copied to a user address stays under a user mapping: it makes no page clean. */
         *store = *load && skein_kernel_address(addr);
     }
@@ -150,8 +154,14 @@ void skein_tlb_fill(CPUState *cpu, int mmu_idx, vaddr addr, ram_addr_t ram, int 
 
 static void watch_entry(CPUTLBEntry *te, CPUTLBEntryFull *full)
 {
-    if (te->addr_read == -1 || (te->addr_read & TLB_MMIO) ||
-        !page_of((te->addr_read & TARGET_PAGE_MASK) + full->xlat_section)->dirty) {
+    SkeinPage *page;
+
+    if (te->addr_read == -1 || (te->addr_read & TLB_MMIO)) {
+        return;
+    }
+    page = page_of((te->addr_read & TARGET_PAGE_MASK) + full->xlat_section);
+    if (!page->dirty) {
+        page->unseen = true; /* clean again by now, or a checkpoint had this entry */
         return;
     }
     te->addr_read |= TLB_FORCE_SLOW;
@@ -262,17 +272,22 @@ static void begin_to_cover(SkeinPage *page, ram_addr_t ram)
     }
 }
 
-void skein_store(CPUState *cpu, ram_addr_t ram, unsigned size)
+void skein_store_begin(SkeinCPU *c, ram_addr_t ram)
 {
-    SkeinCPU *c = cpu->skein;
-    SkeinPage *page = c ? page_of(ram) : NULL;
+    SkeinPage *page = page_of(ram);
+
+    if (page->dirty && c->in_kernel && (ram & ~TARGET_PAGE_MASK) == 0) {
+        begin_to_cover(page, ram);
+    }
+}
+
+void skein_store_end(SkeinCPU *c, ram_addr_t ram, unsigned size)
+{
+    SkeinPage *page = page_of(ram);
     unsigned offset = ram & ~TARGET_PAGE_MASK;
 
-    if (!c || !page->dirty || !c->in_kernel) {
+    if (!page->dirty || !c->in_kernel) {
         return;
-    }
-    if (offset == 0) {
-        begin_to_cover(page, ram);
     }
     if (offset != page->covered) {
         page->covered = NOT_COVERING;
@@ -284,56 +299,14 @@ void skein_store(CPUState *cpu, ram_addr_t ram, unsigned size)
     }
 }
 
-static void load_record(SkeinCPU *c, vaddr addr, unsigned size, uint64_t value)
-{
-    if (c->run_len && (addr != c->run_va + c->run_len || c->run_len + size > SKEIN_RUN_MAX)) {
-        skein_log_run_close(c);
-    }
-    if (!c->run_len) {
-        c->run_va = addr;
-    }
-    memcpy(c->run + c->run_len, &value, size);
-    c->run_len += size;
-}
-
-static uint64_t load_replay(SkeinCPU *c, vaddr addr, unsigned size)
-{
-    uint64_t value = 0;
-
-    if (c->run_pos == c->run_len) {
-        const struct skein_record *r = skein_replay_next(c, SKEIN_USER_READ);
-        uint64_t va = *(const uint64_t *)(r + 1);
-
-        if (va != addr || r->arg > sizeof(c->run)) {
-            skein_diverged(c, SKEIN_USER_READ, va, addr, "address of a read from user memory");
-        }
-        c->run_va = va;
-        c->run_len = r->arg;
-        c->run_pos = 0;
-        memcpy(c->run, (const uint8_t *)(r + 1) + sizeof(va), r->arg);
-    }
-    if (addr != c->run_va + c->run_pos || size > c->run_len - c->run_pos) {
-        skein_diverged(c, SKEIN_USER_READ, c->run_va + c->run_pos, addr,
-                       "address within a read from user memory");
-    }
-    memcpy(&value, c->run + c->run_pos, size);
-    c->run_pos += size;
-    return value;
-}
-
-uint64_t skein_load(CPUState *cpu, vaddr addr, unsigned size, ram_addr_t ram0, ram_addr_t ram1,
-                    uint64_t value)
+void skein_store(CPUState *cpu, ram_addr_t ram, unsigned size)
 {
     SkeinCPU *c = cpu->skein;
 
-    if (!c || !c->in_kernel || (!skein_page_dirty(ram0) && !skein_page_dirty(ram1))) {
-        return value;
+    if (c) {
+        skein_store_begin(c, ram);
+        skein_store_end(c, ram, size);
     }
-    if (skein_replaying) {
-        return load_replay(c, addr, size);
-    }
-    load_record(c, addr, size, value);
-    return value;
 }
 
 void skein_descriptor_begin(CPUX86State *env, uintptr_t ra)

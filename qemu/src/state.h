@@ -97,6 +97,7 @@ typedef struct SkeinCPU {
 typedef struct SkeinPage {
     uint8_t dirty;    /* user mode has written it, the kernel has not overwritten it all since */
     uint8_t sole;     /* record: no user TLB could write it since coverage began */
+    uint8_t unseen;   /* a kernel TLB may have it so that loads and stores are not seen */
     uint16_t covered; /* bytes overwritten in sequence from the start */
 } SkeinPage;
 
@@ -272,6 +273,14 @@ bool skein_page_give_away(ram_addr_t page);
 void skein_pages_sync(SkeinCPU *c); /* this vCPU's kernel TLB learns which pages to watch */
 
 bool skein_page_reaches_kernel(ram_addr_t page);
+
+/* pages.c: around a store to a page as of skein_store(), or to consecutive bytes of one. */
+void skein_store_begin(SkeinCPU *c, ram_addr_t ram);
+void skein_store_end(SkeinCPU *c, ram_addr_t ram, unsigned size);
+
+/* loads.c: the kernel copies bytes of a user-dirty page, in elements of that size. */
+void skein_load_bytes(SkeinCPU *c, vaddr addr, unsigned size, const uint8_t *from, uint8_t *to,
+                      size_t bytes);
 
 /* changes.c: RAM was changed, but not by a guest's store. */
 void skein_changes_note(ram_addr_t ram, uint64_t bytes);

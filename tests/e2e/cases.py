@@ -31,7 +31,7 @@ READY = "console:SKEIN-READY"
 ARGS = {"demo": "1", "cow": "32", "dd": "2000", "mixed": "2", "user": "1"}
 
 WORKLOADS = ["user", "mixed", "dd", "mmapshare", "iouring", "userfaultfd", "madvise", "ptrace",
-             "fpu", "int80", "cow", "segments", "signals"]
+             "fpu", "int80", "cow", "segments", "signals", "strings"]
 
 
 class Case:
