@@ -358,7 +358,7 @@ void skein_walk_end(CPUX86State *env, int mmu_idx)
         skein_token_release(c);
     }
     if (c->fill_shared) {
-        /* Pairs with skein_store(): it sees the new entry, or this sees that it began to cover. */
+        /* Pairs with begin_to_cover(): it sees the new entry, or this sees that it began. */
         smp_mb();
         if (!skein_page_shared(c->fill_shared)) {
             tlb_flush_by_mmuidx(c->cpu, SKEIN_USER_IDXMAP);

@@ -92,8 +92,10 @@ void skein_tlb_reset_mmuidx(CPUState *cpu, uint16_t idxmap, int64_t now);
  * and last byte lie in guest RAM. */
 uint64_t skein_load(CPUState *cpu, vaddr addr, unsigned size, ram_addr_t ram0, ram_addr_t ram1,
                     uint64_t value);
-/* cputlb.c: a store to such a page, after it was made. */
-void skein_store(CPUState *cpu, ram_addr_t ram, unsigned size);
+/* cputlb.c: around a store to such a page, once nothing can keep it from being made. ram: where it
+ * begins. */
+void skein_store_begin(CPUState *cpu, ram_addr_t ram);
+void skein_store_end(CPUState *cpu, ram_addr_t ram, unsigned size);
 /* cputlb.c: is the page of that RAM offset still one that user mode has written? */
 bool skein_page_dirty(ram_addr_t ram);
 /* cputlb.c: MMIO. Before: true when replay has the value already (in *value). */

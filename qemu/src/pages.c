@@ -146,7 +146,10 @@ void skein_tlb_fill(CPUState *cpu, int mmu_idx, vaddr addr, ram_addr_t ram, int 
         }
     } else if (1 << mmu_idx & SKEIN_KERNEL_IDXMAP) {
         *load = page_of(ram)->dirty;
-        page_of(ram)->unseen |= !*load;
+        if (!*load) {
+            /* Without the token, when user mode loads a descriptor: it may be set at any time. */
+            qatomic_set(&page_of(ram)->unseen, true);
+        }
         /* What is copied to a user address stays under a user mapping: it makes no page clean. */
         *store = *load && skein_kernel_address(addr);
     }
@@ -272,21 +275,22 @@ static void begin_to_cover(SkeinPage *page, ram_addr_t ram)
     }
 }
 
-void skein_store_begin(SkeinCPU *c, ram_addr_t ram)
+void skein_store_begin(CPUState *cpu, ram_addr_t ram)
 {
-    SkeinPage *page = page_of(ram);
+    SkeinCPU *c = cpu->skein;
 
-    if (page->dirty && c->in_kernel && (ram & ~TARGET_PAGE_MASK) == 0) {
-        begin_to_cover(page, ram);
+    if (c && c->in_kernel && page_of(ram)->dirty && (ram & ~TARGET_PAGE_MASK) == 0) {
+        begin_to_cover(page_of(ram), ram);
     }
 }
 
-void skein_store_end(SkeinCPU *c, ram_addr_t ram, unsigned size)
+void skein_store_end(CPUState *cpu, ram_addr_t ram, unsigned size)
 {
-    SkeinPage *page = page_of(ram);
+    SkeinCPU *c = cpu->skein;
+    SkeinPage *page = c ? page_of(ram) : NULL;
     unsigned offset = ram & ~TARGET_PAGE_MASK;
 
-    if (!page->dirty || !c->in_kernel) {
+    if (!c || !page->dirty || !c->in_kernel) {
         return;
     }
     if (offset != page->covered) {
@@ -296,16 +300,6 @@ void skein_store_end(SkeinCPU *c, ram_addr_t ram, unsigned size)
     page->covered += size;
     if (page->covered == TARGET_PAGE_SIZE) {
         covered(c, page, ram);
-    }
-}
-
-void skein_store(CPUState *cpu, ram_addr_t ram, unsigned size)
-{
-    SkeinCPU *c = cpu->skein;
-
-    if (c) {
-        skein_store_begin(c, ram);
-        skein_store_end(c, ram, size);
     }
 }
 

@@ -274,10 +274,6 @@ void skein_pages_sync(SkeinCPU *c); /* this vCPU's kernel TLB learns which pages
 
 bool skein_page_reaches_kernel(ram_addr_t page);
 
-/* pages.c: around a store to a page as of skein_store(), or to consecutive bytes of one. */
-void skein_store_begin(SkeinCPU *c, ram_addr_t ram);
-void skein_store_end(SkeinCPU *c, ram_addr_t ram, unsigned size);
-
 /* loads.c: the kernel copies bytes of a user-dirty page, in elements of that size. */
 void skein_load_bytes(SkeinCPU *c, vaddr addr, unsigned size, const uint8_t *from, uint8_t *to,
                       size_t bytes);

@@ -51,14 +51,26 @@ static uint64_t rounds(CPUX86State *env, uint32_t rep_max)
     return left < 2 || env->df < 0 ? 0 : (left - 2) & rep_max;
 }
 
-static void fill(uint8_t *to, uint64_t value, unsigned size, size_t bytes)
-{
-    if (size == 1) {
-        memset(to, value, bytes);
-        return;
+/* Sizes that the compiler knows: no calls. */
+#define FILL(type, to, value, bytes)                                                               \
+    for (size_t i = 0; i < (bytes); i += sizeof(type)) {                                           \
+        memcpy((to) + i, &(type){value}, sizeof(type));                                            \
     }
-    for (size_t i = 0; i < bytes; i += size) {
-        memcpy(to + i, &value, size);
+
+static void fill(uint8_t *to, uint64_t value, unsigned shift, size_t bytes)
+{
+    switch (shift) {
+    case MO_8:
+        memset(to, value, bytes);
+        break;
+    case MO_16:
+        FILL(uint16_t, to, value, bytes)
+        break;
+    case MO_32:
+        FILL(uint32_t, to, value, bytes)
+        break;
+    default:
+        FILL(uint64_t, to, value, bytes)
     }
 }
 
@@ -74,22 +86,27 @@ void helper_skein_stos(CPUX86State *env, uint32_t shift, uint32_t mmu_idx, uint3
     }
     count = MIN(count, to.left >> shift);
     bytes = count << shift;
-    if (to.seen) {
-        skein_store_begin(cpu->skein, to.ram);
+    if (!bytes) {
+        return;
     }
-    fill(to.host, env->regs[R_EAX], 1 << shift, bytes);
     if (to.seen) {
-        skein_store_end(cpu->skein, to.ram, bytes);
+        skein_store_begin(cpu, to.ram);
+    }
+    fill(to.host, env->regs[R_EAX], shift, bytes);
+    if (to.seen) {
+        skein_store_end(cpu, to.ram, bytes);
     }
     env->regs[R_EDI] += bytes;
     env->regs[R_ECX] -= count;
 }
 
-static void copy(SkeinCPU *c, vaddr addr, unsigned size, const struct place *from,
+static void copy(CPUState *cpu, vaddr addr, unsigned size, const struct place *from,
                  const struct place *to, size_t bytes)
 {
+    SkeinCPU *c = cpu->skein;
+
     if (to->seen) {
-        skein_store_begin(c, to->ram);
+        skein_store_begin(cpu, to->ram);
     }
     if (from->seen && c->in_kernel && skein_page_dirty(from->ram)) {
         skein_load_bytes(c, addr, size, from->host, to->host, bytes);
@@ -97,7 +114,7 @@ static void copy(SkeinCPU *c, vaddr addr, unsigned size, const struct place *fro
         memmove(to->host, from->host, bytes);
     }
     if (to->seen) {
-        skein_store_end(c, to->ram, bytes);
+        skein_store_end(cpu, to->ram, bytes);
     }
 }
 
@@ -122,7 +139,7 @@ void helper_skein_movs(CPUX86State *env, uint32_t shift, uint32_t mmu_idx, uint3
     if (!bytes) {
         return;
     }
-    copy(cpu->skein, addr, 1 << shift, &from, &to, bytes);
+    copy(cpu, addr, 1 << shift, &from, &to, bytes);
     env->regs[R_ESI] += bytes;
     env->regs[R_EDI] += bytes;
     env->regs[R_ECX] -= count;
