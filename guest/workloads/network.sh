@@ -18,7 +18,12 @@ set_up() {
 }
 
 set_up || fail "there is no network"
-wget -q -O /tmp/in.sum "http://10.0.2.2:$port/sum" || fail "the host does not answer"
+tries=0
+until wget -q -O /tmp/in.sum "http://10.0.2.2:$port/sum"; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 60 ] || fail "the host does not answer"
+    sleep 1
+done
 pids=
 for n in 1 2 3; do
     fetch "$n" &

@@ -4,6 +4,7 @@
 Usage: cli_test.py SKEIN FAKE_QEMU
 """
 
+import glob
 import json
 import os
 import shutil
@@ -201,7 +202,9 @@ class Record(Cli):
         p = self.start("record", "-o", self.dir, "--kernel", self.kernel, mode="wait")
         while "SKEIN-DONE" not in p.stdout.readline():
             pass
-        time.sleep(0.5)
+        # Packed: from then on the manifest knows of it.
+        while glob.glob("/dev/shm/skein-*-%d-record.snapshot" % p.pid):
+            time.sleep(0.01)
         p.kill()
         p.communicate(timeout=60)
         for name in os.listdir("/dev/shm"):
@@ -266,7 +269,9 @@ class Replay(Cli):
 
     def test_interrupted(self):
         p = self.start("verify", self.dir, mode="wait")
-        time.sleep(1)
+        # It takes the signal from before there is a session.
+        while not glob.glob("/dev/shm/skein-*-%d-replay*" % p.pid):
+            time.sleep(0.01)
         p.send_signal(signal.SIGINT)
         p.communicate(timeout=60)
         self.assertEqual(p.returncode, 130)

@@ -16,6 +16,12 @@ import unittest
 
 SKEIN = os.path.abspath(sys.argv[1])
 FAKE = os.path.abspath(sys.argv[2])
+# Does nothing as long as there is a folder for segments. In two pieces: ./dev test takes a file with
+# such a line for a shell script.
+LATE_QEMU = "#!" + """/bin/sh
+while [ -d '%s' ]; do sleep 0.01; done
+exec '%s' "$@"
+"""
 
 
 class Recover(unittest.TestCase):
@@ -28,8 +34,8 @@ class Recover(unittest.TestCase):
         with open(self.kernel, "wb") as f:
             f.write(b"not really a kernel")
 
-    def start(self, *args, mode=""):
-        env = dict(os.environ, FAKE_QEMU=mode, SKEIN_QEMU=FAKE)
+    def start(self, *args, mode="", qemu=FAKE):
+        env = dict(os.environ, FAKE_QEMU=mode, SKEIN_QEMU=qemu)
         return subprocess.Popen([SKEIN, *args], env=env, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -98,14 +104,18 @@ class Recover(unittest.TestCase):
         self.assertIn("nothing to do", self.recover(self.dir)[1])
 
     def test_a_disk_that_fails_while_recording(self):
-        p = self.start("record", "-o", self.dir, "--kernel", self.kernel, "--smp", "2")
         segments = os.path.join(self.dir, "segments")
+        qemu = os.path.join(self.tmp, "qemu")
+        with open(qemu, "w", encoding="utf-8") as f:
+            f.write(LATE_QEMU % (segments, FAKE))
+        os.chmod(qemu, 0o755)
+        p = self.start("record", "-o", self.dir, "--kernel", self.kernel, "--smp", "2", qemu=qemu)
         while p.poll() is None:
             try:
                 os.rmdir(segments)  # before QEMU has started: nothing can be written from here on
                 break
             except OSError:
-                pass
+                time.sleep(0.01)
         _, err = p.communicate(timeout=60)
         self.addCleanup(lambda: [os.unlink(n) for n in
                                  glob.glob("/dev/shm/skein-*-%d-record*" % p.pid)])

@@ -89,13 +89,13 @@ class Epochs(Verify):
     def test_as_many_at_once_as_asked_for(self):
         rec = self.make()
         for jobs in 1, 3:
-            self.assertEqual(self.verify("-j", str(jobs), rec, mode="slow,")[0], 0)
-            running = most = 0
-            with open(self.log, encoding="utf-8") as f:
-                for line in f:
-                    running += 1 if line.startswith("begin") else -1
-                    most = max(most, running)
-            self.assertEqual(most, jobs)
+            p = self.start("-j", str(jobs), rec, mode="hang,")
+            while len(self.logged()) < jobs:
+                time.sleep(0.01)
+            time.sleep(0.5)
+            self.assertEqual(len(self.logged()), jobs)
+            p.send_signal(signal.SIGINT)
+            self.assertEqual(self.end(p)[0], 130)
 
     def test_a_recording_without_checkpoints_is_one_epoch(self):
         rec = self.make(checkpoints=0)
@@ -270,9 +270,9 @@ class Resume(Verify):
         p = self.start("-j", "2", "--resume", self.results, rec, mode="hang@3,hang@5,")
         self.await_begin(3)
         self.await_begin(5)
+        left = [name for name in os.listdir("/dev/shm") if "-%d-replay" % p.pid in name]
         p.kill()
         self.end(p)
-        left = [name for name in os.listdir("/dev/shm") if "-%d-replay" % p.pid in name]
         self.assertNotEqual(left, [])
         self.assertEqual(self.verify("--resume", self.results, rec)[0], 0)
         for name in left:

@@ -43,9 +43,8 @@ def whole(found):
 
 
 def record_with_epochs(lab, smp):
-    lab.record("demo", arg="1", smp=smp, start=READY, options=["--epoch", "1"])
+    record_epochs(lab, "0.5", 2, smp=smp)
     found = whole(checkpoints(lab))
-    need(found, "no checkpoint was taken")
     need(not [n for n in os.listdir("/dev/shm") if ".checkpoint." in n and "-%d-" % lab.processes[0].pid
               in n], "a raw checkpoint is left in /dev/shm")
     replay_from_some(lab, found)
@@ -57,11 +56,11 @@ def record_with_epochs(lab, smp):
 
 
 def add_in_replay(lab):
-    lab.record("demo", arg="1", start=READY)
-    lab.skein("replay", "-q", "--epoch", "0.5", lab.dir()).need_code(0, "replay --epoch")
+    lab.record("demo", arg="2", start=READY)
+    lab.skein("replay", "-q", "--epoch", "0.2", lab.dir()).need_code(0, "replay --epoch")
     found = whole(checkpoints(lab))
     need(found, "no checkpoint was taken")
-    lab.skein("replay", "-q", "--epoch", "0.5", lab.dir()).need_code(2, "once more").need_one_line(
+    lab.skein("replay", "-q", "--epoch", "0.2", lab.dir()).need_code(2, "once more").need_one_line(
         "--from %d" % found[-1]["number"])
     replay_from_some(lab, found)
 
@@ -74,16 +73,30 @@ def flip(path):
         f.write(bytes([byte ^ 1]))
 
 
+def wait_for_checkpoints(lab, p, count):
+    """Until there are so many, however fast the host is; the folder."""
+    folder = lab.dir() + "/checkpoints"
+
+    def enough():
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        return sum(bool(re.fullmatch(r"\d+\.skc", n)) for n in names) >= count
+
+    lab.wait_until(p, enough, "that there are %d checkpoints" % count, 0.02)
+    return folder
+
+
 def start_with_epochs(lab, seconds, count, workload="forever", **kw):
     """Returns when there are that many checkpoints."""
     p = lab.start(*lab.record_args(workload, start=READY, options=["--epoch", seconds], **kw))
     lab.wait_for(p, "SKEIN-READY")
-    folder = lab.dir() + "/checkpoints"
-    while not os.path.isdir(folder) or \
-            sum(bool(re.fullmatch(r"\d+\.skc", n)) for n in os.listdir(folder)) < count:
-        lab.left_s()
-        time.sleep(0.02)
-    return p, folder
+    return p, wait_for_checkpoints(lab, p, count)
+
+
+def record_epochs(lab, seconds, count, **kw):
+    """The demo, until there are so many checkpoints."""
+    p, _ = start_with_epochs(lab, seconds, count, workload="demo", arg="1000", **kw)
+    p.send_signal(signal.SIGINT)
+    no_failure_in(lab.finish(p).need_code(0, "record").out)
 
 
 def nothing_happens(lab):

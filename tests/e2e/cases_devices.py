@@ -53,9 +53,10 @@ def disk(lab, name, smp):
 
 def net(lab, name, smp):
     use_devices_image(lab)
-    web, control = hosts.free_ports(2)
-    forward = "".join(",hostfwd=tcp:127.0.0.1:%d-:%d" % pair for pair in ((web, 80), (control, 81)))
     with hosts.file_server(300000) as port:
+        web, control = hosts.free_ports(2)
+        forward = "".join(",hostfwd=tcp:127.0.0.1:%d-:%d" % pair
+                          for pair in ((web, 80), (control, 81)))
         p = lab.start(*lab.record_args("network", smp=smp, arg=str(port), start=READY, extra=[
             "-netdev", "user,id=n0" + forward, "-device", NETS[name] + ",netdev=n0,romfile="]))
         lab.wait_for(p, "SKEIN-SERVING")

@@ -8,9 +8,8 @@ import signal
 import time
 import xml.etree.ElementTree
 
+from cases_checkpoints import record_epochs
 from lab import children, last_lines, need
-
-READY = "console:SKEIN-READY"
 
 
 def verify(lab, name, code, *args):
@@ -88,7 +87,9 @@ def a_killed_qemu(lab, count):
         need(p.poll() is None, "verify has ended")
         time.sleep(0.01)
     time.sleep(0.1)
-    for child in children(p.pid):
+    while not (running := children(p.pid)):  # between two epochs
+        need(p.poll() is None, "verify has ended")
+    for child in running:
         os.kill(child, signal.SIGKILL)
     result = lab.finish(p).need_code(1, "verify with a killed QEMU")
     got = verdicts(json.loads(result.out)[0])
@@ -101,7 +102,7 @@ def a_killed_qemu(lab, count):
 def add_cases(case):
     @case("verify-epochs", "quick", 600)
     def verify_epochs(lab):
-        lab.record("demo", start=READY, options=["--epoch", "0.3"])
+        record_epochs(lab, "0.3", 3)
         count = all_the_same(lab)
         a_changed_event(lab)
         a_damaged_checkpoint(lab, count)

@@ -127,10 +127,13 @@ def type_and_move(path, enough):
         commands, answers = monitor.makefile("w"), monitor.makefile("r")
 
         def ask(command, **arguments):
-            commands.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-            commands.flush()
-            while "event" in (answer := json.loads(answers.readline())):
-                pass
+            answer = {"event": None}
+            # A guest that has ended takes its QEMU along, between any two words.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                commands.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+                commands.flush()
+                while "event" in answer and (line := answers.readline()):
+                    answer = json.loads(line)
             if "error" in answer:
                 raise Failed("%s: %s" % (command, answer["error"]["desc"]))
 

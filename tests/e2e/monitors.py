@@ -25,7 +25,7 @@ class Vm:
             printed = lab.skein("record", "--print-args", "--smp", str(smp), "--memory", "256M")
             args = shlex.split(printed.need_code(0, "record --print-args").out)
         command = [lab.paths.qemu, *args, "-kernel", lab.paths.kernel, "-initrd", lab.paths.initrd,
-                   "-append", "console=ttyS0 panic=-1 skein.workload=%s" % workload,
+                   "-append", "console=ttyS0 panic=-1 no_timer_check skein.workload=%s" % workload,
                    "-serial", "file:" + self.files["con"]]
         for kind in "qmp", "own":
             command += ["-qmp", "unix:%s,server=on,wait=off" % self.files[kind]]
